@@ -1,0 +1,240 @@
+// Tensor: a typed, strided view of a Storage. Dims | TensorImpl (what a tensor is) | Tensor (the handle users
+// hold) | making tensors from layouts.
+#pragma once
+#include <array>
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "bolide/scalar.h"
+#include "bolide/storage.h"
+
+namespace bolide {
+
+/// A list of sizes, strides or dimensions that an op takes: a view, never stored.
+class IntList : public std::span<const int64_t> {
+ public:
+  using span::span;
+  IntList() = default;
+  IntList(std::initializer_list<int64_t> v) : span(v.begin(), v.size()) {}
+  IntList(const std::vector<int64_t>& v) : span(v) {}
+  template <class D> requires requires(const D& d) { d.is_dims(); }
+  IntList(const D& d) : span(d.data(), d.size()) {}
+};
+bool operator==(IntList a, IntList b);
+std::ostream& operator<<(std::ostream& s, IntList v);  // [2, 3]
+
+/// Up to five numbers inline, more on the heap: sizes and strides of a tensor.
+class Dims {
+ public:
+  static constexpr int kInline = 5;
+  Dims() = default;
+  Dims(IntList v) { assign(v); }
+  Dims(std::initializer_list<int64_t> v) { assign(IntList(v.begin(), v.size())); }
+  Dims(size_t n, int64_t value) { resize(n); for (auto& x : *this) x = value; }
+  Dims(const Dims& o) { assign(o); }
+  Dims(Dims&& o) noexcept { swap(o); }
+  ~Dims() { if (size_ > kInline) delete[] heap_; }
+  Dims& operator=(const Dims& o) { if (this != &o) assign(o); return *this; }
+  Dims& operator=(Dims&& o) noexcept { swap(o); return *this; }
+  bool is_dims() const { return true; }
+  int64_t* data() { return size_ > kInline ? heap_ : inline_; }
+  const int64_t* data() const { return size_ > kInline ? heap_ : inline_; }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  int64_t& operator[](size_t i) { return data()[i]; }
+  int64_t operator[](size_t i) const { return data()[i]; }
+  int64_t* begin() { return data(); }
+  int64_t* end() { return data() + size_; }
+  const int64_t* begin() const { return data(); }
+  const int64_t* end() const { return data() + size_; }
+  int64_t& back() { return data()[size_ - 1]; }
+  int64_t back() const { return data()[size_ - 1]; }
+  void push_back(int64_t v) { insert(size_, v); }
+  void insert(size_t at, int64_t v);
+  void erase(size_t at);
+  void resize(size_t n);
+  void assign(IntList v);
+  bool operator==(const Dims& o) const { return IntList(*this) == IntList(o); }
+
+ private:
+  void swap(Dims& o) noexcept;
+  union {
+    int64_t inline_[kInline];
+    int64_t* heap_;
+  };
+  uint32_t size_ = 0;
+};
+inline std::ostream& operator<<(std::ostream& s, const Dims& v) { return s << IntList(v); }
+
+struct AutogradMeta;
+struct Node;
+class Tensor;
+
+/// What a tensor is. Users hold it through Tensor; ops read its fields.
+struct TensorImpl {
+  enum Flag : uint16_t {
+    kRequiresGrad = 1,   // a leaf that asked, or a result with a history
+    kContiguous = 2,     // row-major and dense (cached)
+    kInference = 4,      // made in inference mode
+    kUntracked = 8,      // made by .data: writes do not count in the storage's version
+    kWrappedNumber = 16, // a 0-d tensor that stands for a Python number in promotion
+    kIsView = 32,
+  };
+  std::atomic<uint32_t> refs{0};
+  DType dtype = DType::Float32;
+  Device device;
+  uint16_t flags = 0;
+  Dims sizes, strides;
+  int64_t numel = 0;
+  int64_t offset = 0;  // in elements
+  Ref<Storage> storage;
+  Ref<TensorImpl> base;              // of a view: the tensor it was first taken from
+  AutogradMeta* autograd = nullptr;  // owned
+  void* python = nullptr;            // the Python object of this tensor, see python/csrc/tensor.cpp
+
+  bool has(Flag f) const { return flags & f; }
+  bool requires_grad() const { return flags & kRequiresGrad; }
+  int dim() const { return static_cast<int>(sizes.size()); }
+  char* data() const { return static_cast<char*>(storage->data) + offset * item_size(dtype); }
+  /// Recomputes numel and kContiguous after sizes or strides changed.
+  void refresh();
+  void bump() { if (!(flags & (kUntracked | kInference))) storage->version.fetch_add(1, std::memory_order_relaxed); }
+  static void destroy(TensorImpl* t);
+};
+/// Set by the Python front end: releases the Python object when a tensor dies, owning it.
+extern void (*release_python)(TensorImpl*);
+
+struct TensorOptions {
+  std::optional<DType> dtype;
+  std::optional<Device> device;
+  bool requires_grad = false;
+};
+
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(Ref<TensorImpl> p) : p_(std::move(p)) {}
+  explicit Tensor(TensorImpl* p) : p_(p) {}
+  /// A contiguous tensor with uninitialised values.
+  static Tensor make(IntList sizes, DType dtype, Device device = {});
+  static Tensor make_strided(IntList sizes, IntList strides, DType dtype, Device device = {});
+  /// Another view of the same storage. Checks nothing.
+  Tensor view_as_layout(IntList sizes, IntList strides, int64_t offset) const;
+  /// Shares storage, has no history; `tracked` says whether writes through it still count.
+  Tensor alias(bool tracked = true) const;
+
+  bool defined() const { return bool(p_); }
+  explicit operator bool() const { return defined(); }
+  TensorImpl* impl() const { return p_.get(); }
+  TensorImpl* operator->() const { return p_.get(); }
+  TensorImpl* release() { return p_.release(); }
+  bool is_same(const Tensor& o) const { return p_ == o.p_; }
+
+  int64_t dim() const { return p_->dim(); }
+  const Dims& sizes() const { return p_->sizes; }
+  const Dims& strides() const { return p_->strides; }
+  int64_t size(int64_t d) const;    // negative counts from the end
+  int64_t stride(int64_t d) const;
+  int64_t numel() const { return p_->numel; }
+  DType dtype() const { return p_->dtype; }
+  Device device() const { return p_->device; }
+  int64_t itemsize() const { return item_size(p_->dtype); }
+  bool is_contiguous() const { return p_->has(TensorImpl::kContiguous); }
+  bool is_contiguous(MemoryFormat f) const;
+  int64_t storage_offset() const { return p_->offset; }
+  const Ref<Storage>& storage() const { return p_->storage; }
+  uint32_t version() const { return p_->storage->version.load(std::memory_order_relaxed); }
+  char* raw() const { return p_->data(); }
+  template <class T> T* data() const { return reinterpret_cast<T*>(p_->data()); }
+  /// data() after checking the dtype.
+  template <class T> T* data_ptr() const {
+    BOLIDE_CHECK(p_->dtype == dtype_of<T>, "expected scalar type ", legacy_name(dtype_of<T>), " but found ",
+                 legacy_name(p_->dtype));
+    return data<T>();
+  }
+
+  // autograd (autograd.cpp)
+  bool requires_grad() const { return p_->requires_grad(); }
+  Tensor& set_requires_grad(bool v = true);
+  Tensor& requires_grad_(bool v = true) { return set_requires_grad(v); }
+  bool is_leaf() const;
+  Tensor grad() const;
+  void set_grad(const Tensor& g) const;
+  Ref<Node> grad_fn() const;
+  /// Computes the gradients of the leaves. Throws for a tensor without history, and for one that is no scalar
+  /// when `gradient` is missing.
+  void backward(const Tensor& gradient = {}, bool retain_graph = false, bool create_graph = false) const;
+  void retain_grad() const;
+  /// The same values without history; shares memory and version.
+  Tensor detach() const;
+
+  /// The value of a one-element tensor. Throws when there are more.
+  Scalar item() const;
+  template <class T> T item() const { return item().to<T>(); }
+
+  // the ops that C++ users expect as methods; each is the free function of bolide/ops.h
+  Tensor to(DType dtype) const;
+  Tensor to(Device device) const;
+  Tensor contiguous() const;
+  Tensor clone() const;
+  Tensor view(IntList sizes) const;
+  Tensor reshape(IntList sizes) const;
+  Tensor flatten(int64_t start = 0, int64_t end = -1) const;
+  Tensor transpose(int64_t a, int64_t b) const;
+  Tensor permute(IntList dims) const;
+  Tensor t() const;
+  Tensor squeeze() const;
+  Tensor unsqueeze(int64_t d) const;
+  Tensor expand(IntList sizes) const;
+  Tensor select(int64_t d, int64_t i) const;
+  Tensor slice(int64_t d, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step = 1) const;
+  Tensor operator[](int64_t i) const { return select(0, i); }
+  Tensor sum() const;
+  Tensor sum(IntList dims, bool keepdim = false) const;
+  Tensor mean() const;
+  Tensor argmax(std::optional<int64_t> d = {}, bool keepdim = false) const;
+  Tensor eq(const Tensor& o) const;
+  Tensor matmul(const Tensor& o) const;
+  Tensor relu() const;
+  Tensor exp() const;
+  Tensor log() const;
+  Tensor& copy_(const Tensor& src);
+  Tensor& zero_();
+  Tensor& fill_(const Scalar& v);
+  Tensor& add_(const Tensor& o, const Scalar& alpha = 1);
+  Tensor& mul_(const Scalar& v);
+
+ private:
+  Ref<TensorImpl> p_;
+};
+static_assert(sizeof(Tensor) == sizeof(void*), "boxed values read a TensorImpl* as a Tensor");
+
+using TensorList = std::span<const Tensor>;
+using Str = std::string_view;
+
+/// A tensor or a number, for arguments where either will do. A view, never stored.
+struct Operand {
+  const Tensor* tensor = nullptr;
+  Scalar number;
+  Operand(const Tensor& t) : tensor(&t) {}
+  Operand(const Scalar& s) : number(s) {}
+  template <class N> requires std::is_arithmetic_v<N>
+  Operand(N v) : number(v) {}
+  bool is_tensor() const { return tensor; }
+};
+
+/// Row-major strides of `sizes`.
+Dims contiguous_strides(IntList sizes);
+Dims format_strides(IntList sizes, MemoryFormat f);
+/// Product of `sizes`; throws when it overflows or a size is negative.
+int64_t checked_numel(IntList sizes);
+/// `d` in [0, n): negative counts from the end. IndexError in PyTorch's words otherwise.
+int64_t wrap_dim(int64_t d, int64_t n);
+
+}  // namespace bolide

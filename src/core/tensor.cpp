@@ -1,0 +1,147 @@
+// Storage and TensorImpl: allocation, views, geometry.
+#include "bolide/tensor.h"
+
+#include "autograd/meta.h"
+#include "core/allocator.h"
+#include "core/registry.h"
+
+namespace bolide {
+
+Ref<Storage> Storage::allocate(size_t bytes, Device device) {
+  auto* s = new Storage;
+  Ref<Storage> r(s);
+  s->device = device;
+  s->bytes = bytes;
+  if (device.is_cuda()) fail("Torch not compiled with CUDA enabled: Bolide has no CUDA backend in this build");
+  if (device.is_cpu() && bytes) s->data = bolide::allocate(bytes);
+  return r;
+}
+Ref<Storage> Storage::borrow(void* data, size_t bytes, Device device, void (*deleter)(void*), void* context) {
+  auto* s = new Storage;
+  s->data = data, s->bytes = bytes, s->device = device;
+  s->deleter = deleter ? deleter : [](void*) {};
+  s->context = context;
+  s->resizable = false;
+  return Ref<Storage>(s);
+}
+void Storage::destroy(Storage* s) {
+  if (s->deleter) s->deleter(s->context);
+  else if (s->data) deallocate(s->data, s->bytes);
+  delete s;
+}
+void Storage::resize(size_t n) {
+  if (n == bytes) return;
+  BOLIDE_CHECK(resizable, "Trying to resize storage that is not resizable");
+  if (device.is_cpu()) {
+    void* p = n ? bolide::allocate(n) : nullptr;
+    if (p && data) std::memcpy(p, data, std::min(n, bytes));
+    if (data) deallocate(data, bytes);
+    data = p;
+  }
+  bytes = n;
+}
+
+void (*release_python)(TensorImpl*) = nullptr;
+
+void TensorImpl::destroy(TensorImpl* t) {
+  if (t->python && release_python) release_python(t);
+  if (t->autograd) delete_meta(t);
+  delete t;
+}
+
+void TensorImpl::refresh() {
+  int64_t n = 1, expect = 1;
+  bool dense = true;
+  for (size_t i = sizes.size(); i-- > 0;) {
+    n *= sizes[i];
+    if (sizes[i] != 1) {
+      dense &= strides[i] == expect;
+      expect *= sizes[i];
+    }
+  }
+  numel = n;
+  flags = static_cast<uint16_t>((flags & ~kContiguous) | (dense || n == 0 ? kContiguous : 0));
+}
+
+static uint16_t inference_flag() { return state().modes & State::kInference ? TensorImpl::kInference : 0; }
+
+Tensor Tensor::make(IntList sizes, DType dtype, Device device) {
+  const int64_t n = checked_numel(sizes);
+  int64_t bytes;
+  BOLIDE_CHECK(!__builtin_mul_overflow(n, item_size(dtype), &bytes), "Storage size calculation overflowed with sizes=", sizes);
+  Tensor t(new TensorImpl);
+  TensorImpl& i = *t.p_;
+  i.storage = Storage::allocate(static_cast<size_t>(bytes), device);
+  i.dtype = dtype;
+  i.device = device;
+  i.sizes.assign(sizes);
+  i.strides = contiguous_strides(sizes);
+  i.numel = n;
+  i.flags = static_cast<uint16_t>(TensorImpl::kContiguous | inference_flag());
+  return t;
+}
+
+Tensor Tensor::make_strided(IntList sizes, IntList strides, DType dtype, Device device) {
+  const int64_t n = checked_numel(sizes);
+  int64_t span = n ? 1 : 0;
+  for (size_t d = 0; n && d < sizes.size(); ++d) {
+    int64_t reach;
+    BOLIDE_CHECK(strides[d] >= 0, "negative strides are not supported: ", strides);
+    BOLIDE_CHECK(!__builtin_mul_overflow(sizes[d] - 1, strides[d], &reach) && !__builtin_add_overflow(span, reach, &span) &&
+                     span < INT64_MAX / 16, "Storage size calculation overflowed with sizes=", sizes, " and strides=", strides);
+  }
+  Tensor t(new TensorImpl);
+  TensorImpl& i = *t.p_;
+  i.storage = Storage::allocate(static_cast<size_t>(span * item_size(dtype)), device);
+  i.dtype = dtype;
+  i.device = device;
+  i.sizes.assign(sizes);
+  i.strides.assign(strides);
+  i.flags = inference_flag();
+  i.refresh();
+  return t;
+}
+
+Tensor Tensor::view_as_layout(IntList sizes, IntList strides, int64_t offset) const {
+  Tensor t(new TensorImpl);
+  TensorImpl& i = *t.p_;
+  i.storage = p_->storage;
+  i.dtype = p_->dtype;
+  i.device = p_->device;
+  i.sizes.assign(sizes);
+  i.strides.assign(strides);
+  i.offset = offset;
+  i.flags = static_cast<uint16_t>((p_->flags & (TensorImpl::kInference | TensorImpl::kUntracked)) | TensorImpl::kIsView);
+  i.refresh();
+  i.base = p_->base ? p_->base : p_;
+  return t;
+}
+
+Tensor Tensor::alias(bool tracked) const {
+  Tensor t(new TensorImpl);
+  TensorImpl& i = *t.p_;
+  i.storage = p_->storage;
+  i.dtype = p_->dtype;
+  i.device = p_->device;
+  i.sizes = p_->sizes;
+  i.strides = p_->strides;
+  i.numel = p_->numel;
+  i.offset = p_->offset;
+  i.flags = p_->flags & (TensorImpl::kInference | TensorImpl::kUntracked | TensorImpl::kContiguous);
+  if (!tracked) i.flags |= TensorImpl::kUntracked;
+  return t;
+}
+
+int64_t Tensor::size(int64_t d) const { return p_->sizes[static_cast<size_t>(wrap_dim(d, dim()))]; }
+int64_t Tensor::stride(int64_t d) const { return p_->strides[static_cast<size_t>(wrap_dim(d, dim()))]; }
+
+bool Tensor::is_contiguous(MemoryFormat f) const {
+  if (f == MemoryFormat::Contiguous || f == MemoryFormat::Preserve) return is_contiguous();
+  if (dim() != (f == MemoryFormat::ChannelsLast ? 4 : 5)) return false;
+  const Dims want = format_strides(sizes(), f);
+  for (size_t i = 0; i < want.size(); ++i)
+    if (sizes()[i] != 1 && strides()[i] != want[i]) return numel() == 0;
+  return true;
+}
+
+}  // namespace bolide
