@@ -9,6 +9,7 @@ struct AutogradMeta {
   uint32_t slot = 0;
   uint32_t view_version = 0;     // of a view: the storage's version that grad_fn belongs to
   bool retains_grad = false;
+  uint64_t retain_id = 0;
   Tensor grad;
   Node* accumulator = nullptr;   // not owned: the graph does
   std::vector<Hook> hooks;       // of a leaf
