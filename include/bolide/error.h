@@ -16,6 +16,7 @@ class IndexError : public Error { using Error::Error; };
 class ValueError : public Error { using Error::Error; };
 class TypeError : public Error { using Error::Error; };
 class NotImplementedError : public Error { using Error::Error; };
+class OutOfMemoryError : public Error { using Error::Error; };
 
 /// Concatenates its arguments with operator<<.
 template <class... A>

@@ -9,17 +9,18 @@
 #include <immintrin.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <exception>
-#include <mutex>
-#include <stdexcept>
-#include <string>
+#include <memory>
 #include <utility>
 #include <vector>
+
+#include "bolide/error.h"
 
 namespace bolide {
 
@@ -27,6 +28,7 @@ namespace {
 
 constexpr int kMostThreads = 1024;
 constexpr uint64_t kSpinCycles = 100'000;  // 25 to 50 us at the clocks of time-stamp counters
+constexpr uint64_t kPatientCycles = 5'000;
 
 using Word = std::atomic<uint32_t>;
 
@@ -38,16 +40,20 @@ void futex_wake(Word& word) {
   syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-// Spins until ready() or until the time is up; says whether it is ready.
+// Spins until ready() or until the time is up; says whether it is ready. After the first microseconds it yields
+// in between: the thread waited for may have been put on this very processor.
 template <class Ready>
 bool spin_until(Ready ready) {
   const uint64_t start = __rdtsc();
+  uint64_t spent = 0;
   do {
-    for (int i = 0; i < 16; ++i) {
+    for (int i = 0; i < 32; ++i) {
       if (ready()) return true;
       _mm_pause();
     }
-  } while (__rdtsc() - start < kSpinCycles);
+    spent = __rdtsc() - start;
+    if (spent > kPatientCycles) sched_yield();
+  } while (spent < kSpinCycles);
   return ready();
 }
 
@@ -56,12 +62,14 @@ enum WorkerState : uint32_t { kIdle, kWork, kAsleep };
 struct alignas(64) Worker {
   Word state{kIdle};
   int index = 0;
+  uint64_t last_move = 0;
   std::exception_ptr error;
 };
 
 struct Region {
   int64_t begin = 0, end = 0;
   int parts = 0;
+  int processor = 0;        // the caller's
   unsigned float_mode = 0;  // rounding and flush-to-zero of the caller hold in every part
   detail::PartFunction function = nullptr;
   void* context = nullptr;
@@ -104,6 +112,22 @@ void adopt_float_mode(unsigned mode) {
   if ((now & kFloatModeBits) != mode) _mm_setcsr((now & ~kFloatModeBits) | mode);
 }
 
+// Some schedulers keep a woken thread on its waker's processor for long, where the two take turns. A worker that
+// finds itself there steps aside: it forbids itself that processor for a moment, and then takes the ban back.
+void leave_processor(int processor, uint64_t& last_move) {
+  constexpr uint64_t kBetweenMoves = 5'000'000;
+  if (sched_getcpu() != processor || processor < 0 || processor >= CPU_SETSIZE) return;
+  const uint64_t now = __rdtsc();
+  if (now - last_move < kBetweenMoves) return;
+  last_move = now;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(processor, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 // ---- a region --------------------------------------------------------------------------------
 
 class RegionFlag {
@@ -120,6 +144,7 @@ bool Pool::try_run(const Region& region) {
   } release{busy_};
   if (!grow(region.parts - 1)) return false;
   region_ = region;
+  region_.processor = sched_getcpu();
   region_.float_mode = _mm_getcsr() & kFloatModeBits;
   start_others();
   std::exception_ptr error;
@@ -189,6 +214,7 @@ void Pool::work(Worker& self) {
     }
     self.state.store(kIdle, std::memory_order_relaxed);
     adopt_float_mode(region_.float_mode);
+    leave_processor(region_.processor, self.last_move);
     try {
       region_.run(self.index);
     } catch (...) {
@@ -251,7 +277,7 @@ constinit thread_local bool in_region = false;
 std::atomic<int> pool_threads{0};
 
 void run_parts(int64_t begin, int64_t end, int parts, PartFunction function, void* context) {
-  const Region region{begin, end, parts, 0, function, context};
+  const Region region{.begin = begin, .end = end, .parts = parts, .function = function, .context = context};
   if (pool().try_run(region)) return;
   // The same parts as with threads, so that the result is the same.
   RegionFlag flag;
@@ -275,10 +301,8 @@ int init_pool_threads() {
 // ---- thread counts ---------------------------------------------------------------------------
 
 void set_num_threads(int threads) {
-  if (threads < 1 || threads > kMostThreads) {
-    throw std::invalid_argument("set_num_threads expects a number between 1 and " + std::to_string(kMostThreads) +
-                                ", got " + std::to_string(threads));
-  }
+  BOLIDE_CHECK(threads >= 1 && threads <= kMostThreads, "set_num_threads: expected a number of threads from 1 to ",
+               kMostThreads, ", got ", threads);
   detail::pool_threads.store(threads);
 }
 

@@ -31,7 +31,7 @@ inline int num_threads() {
   return threads > 0 ? threads : detail::init_pool_threads();
 }
 
-// Throws std::invalid_argument unless 1 <= threads <= 1024.
+// Throws Error unless 1 <= threads <= 1024.
 void set_num_threads(int threads);
 
 // True inside a part of a region; parallel_for then runs serially.
