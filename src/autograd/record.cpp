@@ -18,7 +18,7 @@ bool is_result_differentiable(const Tensor& t) { return t.defined() && is_differ
 }  // namespace
 
 const std::vector<OpInfo*>& all_ops() { return list(); }
-void add_op(OpInfo* op) { list().push_back(op); }
+void register_op(OpInfo* op) { list().push_back(op); }
 std::vector<const OpInfo*> find_ops(std::string_view name) {
   std::vector<const OpInfo*> found;
   for (const OpInfo* op : list())

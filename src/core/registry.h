@@ -14,7 +14,7 @@ struct Out {
 /// What an op does to shapes and history; generic rules act on kinds, never on lists of names.
 enum class Kind : uint8_t { Pointwise, Reduction, View, Index, Matrix, Composed, Random, Creation, DataDependent };
 /// Where Python finds an op: as a function of the module, as a Tensor method, or only in `_C._ops`.
-enum Where : uint8_t { kFunction = 1, kMethod = 2, kInternal = 4 };
+enum Home : uint8_t { kFunction = 1, kMethod = 2, kInternal = 4 };
 enum Variant : uint8_t { kInPlace = 1, kOut = 2 };
 
 struct SaveSpec {
@@ -41,7 +41,7 @@ struct Grads; // gradients of the tensor inputs, autograd/call.h
 struct OpInfo {
   Schema schema;
   Kind kind = Kind::Pointwise;
-  uint8_t where = kFunction | kMethod;
+  uint8_t home = kFunction | kMethod;
   uint8_t variants = 0;
   bool in_place = false;      // the op itself writes its first argument (name ends in _)
   bool takes_out = false;     // forward has an Out parameter
@@ -59,7 +59,7 @@ const std::vector<OpInfo*>& all_ops();
 std::vector<const OpInfo*> find_ops(std::string_view name);
 /// The op of that full name ("max.dim"); throws when there is none.
 const OpInfo& find_op(std::string_view full_name);
-void add_op(OpInfo* op);
+void register_op(OpInfo* op);
 /// "log_softmax" -> "LogSoftmaxBackward0".
 std::string node_name_of(std::string_view op);
 
@@ -142,7 +142,7 @@ struct Function<R (*)(Out, A...)> {
 };
 }  // namespace detail
 
-/// Registers the op block `Op`: {schema, forward, [kind], [where], [variants], [saved, backward], [node],
+/// Registers the op block `Op`: {schema, forward, [kind], [home], [variants], [saved, backward], [node],
 /// [differentiable]}. Fails to compile when the schema's text and forward's signature differ.
 template <class Op>
 struct Register {
@@ -158,8 +158,8 @@ struct Register {
     if (!info.in_place && info.kind == Kind::Pointwise) info.variants = kInPlace | kOut;
     if (!info.in_place && (info.kind == Kind::Reduction || info.kind == Kind::Matrix || info.kind == Kind::Index)) info.variants = kOut;
     if constexpr (requires { Op::variants; }) info.variants = Op::variants;
-    if (info.schema.count == 0 || info.schema.args[0].name != "self") info.where = kFunction;
-    if constexpr (requires { Op::where; }) info.where = Op::where;
+    if (info.schema.count == 0 || info.schema.args[0].name != "self") info.home = kFunction;
+    if constexpr (requires { Op::home; }) info.home = Op::home;
     if constexpr (requires { Op::differentiable; }) info.differentiable = Op::differentiable;
     if constexpr (requires { Op::node; }) info.node_name = Op::node;
     else info.node_name = node_name_of(info.schema.name);
@@ -170,9 +170,22 @@ struct Register {
       info.backward = [](const Call& c, std::span<const Tensor> g, Grads& r) { r = Op::backward(c, g); };
     info.forward = reinterpret_cast<const void*>(&Op::forward);
     info.invoke = &F::invoke;
-    add_op(&info);
+    register_op(&info);
   }
 };
+
+/// The name in Op's schema, as a C string.
+template <class Op>
+struct NameOf {
+  static constexpr auto text = [] {
+    std::array<char, 64> a{};
+    const std::string_view n = schema::parse(Op::schema).name;
+    for (size_t i = 0; i < n.size(); ++i) a[i] = n[i];
+    return a;
+  }();
+};
+template <class Op>
+constexpr const char* op_name() { return NameOf<Op>::text.data(); }
 
 /// The door for typed C++ calls: `Tensor relu(const Tensor& self) { return call<Relu>(self); }`.
 template <class Op, class... A>
@@ -180,7 +193,8 @@ auto call(const A&... args) {
   using F = typename Register<Op>::F;
   using R = typename F::Return;
   const OpInfo& op = Register<Op>::info;
-  if (plain(op, (detail::requires_grad(args) || ...))) [[likely]] {
+  constexpr bool writes_self = schema::parse(Op::schema).name.ends_with('_');
+  if (!writes_self && plain(op, (detail::requires_grad(args) || ...))) [[likely]] {
     if constexpr (F::kSkip) return Op::forward(Out{}, args...);
     else return Op::forward(args...);
   }

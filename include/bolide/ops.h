@@ -1,0 +1,200 @@
+// The ops, as functions. Names, arguments and semantics are PyTorch's; each is one block in src/ops.
+#pragma once
+#include "bolide/tensor.h"
+
+namespace bolide {
+
+class Generator;
+using OptDType = std::optional<DType>;
+
+// creation
+Tensor empty(IntList size, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor empty_strided(const Dims& size, const Dims& stride, DType dtype, Device device);
+Tensor empty_like(const Tensor& self, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor zeros(IntList size, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor ones(IntList size, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor full(IntList size, const Scalar& fill_value, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor zeros_like(const Tensor& self, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor ones_like(const Tensor& self, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor full_like(const Tensor& self, const Scalar& fill_value, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step = 1, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor eye(int64_t n, std::optional<int64_t> m = {}, OptDType dtype = {}, std::optional<Device> device = {});
+/// A tensor of the given values.
+template <class T>
+Tensor tensor(std::initializer_list<T> values) {
+  Tensor t = empty({static_cast<int64_t>(values.size())}, dtype_of<T>);
+  std::copy(values.begin(), values.end(), t.data<T>());
+  return t;
+}
+Tensor scalar_tensor(const Scalar& s, OptDType dtype = {}, std::optional<Device> device = {});
+
+// copies
+const Tensor& copy_(const Tensor& self, const Tensor& src, bool non_blocking = false);
+const Tensor& fill_(const Tensor& self, const Scalar& value);
+const Tensor& zero_(const Tensor& self);
+const Tensor& resize_(const Tensor& self, IntList size);
+Tensor clone(const Tensor& self, std::optional<MemoryFormat> memory_format = {});
+Tensor contiguous(const Tensor& self, MemoryFormat memory_format = MemoryFormat::Contiguous);
+Tensor cast(const Tensor& self, DType dtype);
+Tensor to(const Tensor& self, OptDType dtype, std::optional<Device> device = {}, bool copy = false);
+
+// views
+Tensor as_strided(const Tensor& self, IntList size, IntList stride, std::optional<int64_t> storage_offset = {});
+Tensor view(const Tensor& self, IntList size);
+Tensor reshape(const Tensor& self, IntList shape);
+Tensor flatten(const Tensor& self, int64_t start_dim = 0, int64_t end_dim = -1);
+Tensor transpose(const Tensor& self, int64_t dim0, int64_t dim1);
+Tensor permute(const Tensor& self, IntList dims);
+Tensor t(const Tensor& self);
+Tensor squeeze(const Tensor& self);
+Tensor squeeze(const Tensor& self, IntList dim);
+Tensor unsqueeze(const Tensor& self, int64_t dim);
+Tensor expand(const Tensor& self, IntList size);
+Tensor select(const Tensor& self, int64_t dim, int64_t index);
+Tensor slice(const Tensor& self, int64_t dim = 0, std::optional<int64_t> start = {}, std::optional<int64_t> end = {}, int64_t step = 1);
+Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length);
+Tensor diagonal(const Tensor& self, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
+Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step);
+Tensor real(const Tensor& self);
+Tensor conj(const Tensor& self);
+std::vector<Tensor> split(const Tensor& self, int64_t split_size, int64_t dim = 0);
+std::vector<Tensor> split_with_sizes(const Tensor& self, IntList split_sizes, int64_t dim = 0);
+std::vector<Tensor> unbind(const Tensor& self, int64_t dim = 0);
+std::vector<Tensor> chunk(const Tensor& self, int64_t chunks, int64_t dim = 0);
+Tensor cat(TensorList tensors, int64_t dim = 0);
+Tensor stack(TensorList tensors, int64_t dim = 0);
+
+// pointwise
+Tensor add(const Tensor& self, const Operand& other, const Scalar& alpha = 1);
+const Tensor& add_(const Tensor& self, const Operand& other, const Scalar& alpha = 1);
+Tensor sub(const Tensor& self, const Operand& other, const Scalar& alpha = 1);
+Tensor mul(const Tensor& self, const Operand& other);
+const Tensor& mul_(const Tensor& self, const Operand& other);
+Tensor div(const Tensor& self, const Operand& other);
+Tensor div(const Tensor& self, const Operand& other, std::optional<Str> rounding_mode);
+Tensor floor_divide(const Tensor& self, const Operand& other);
+Tensor remainder(const Tensor& self, const Operand& other);
+Tensor fmod(const Tensor& self, const Operand& other);
+Tensor pow(const Tensor& self, const Operand& exponent);
+Tensor neg(const Tensor& self);
+Tensor abs(const Tensor& self);
+Tensor sign(const Tensor& self);
+Tensor exp(const Tensor& self);
+Tensor log(const Tensor& self);
+Tensor sqrt(const Tensor& self);
+Tensor rsqrt(const Tensor& self);
+Tensor square(const Tensor& self);
+Tensor reciprocal(const Tensor& self);
+Tensor sin(const Tensor& self);
+Tensor cos(const Tensor& self);
+Tensor sinh(const Tensor& self);
+Tensor cosh(const Tensor& self);
+Tensor tanh(const Tensor& self);
+Tensor sigmoid(const Tensor& self);
+Tensor relu(const Tensor& self);
+Tensor expm1(const Tensor& self);
+Tensor exp2(const Tensor& self);
+Tensor log1p(const Tensor& self);
+Tensor log2(const Tensor& self);
+Tensor log10(const Tensor& self);
+Tensor tan(const Tensor& self);
+Tensor asin(const Tensor& self);
+Tensor acos(const Tensor& self);
+Tensor atan(const Tensor& self);
+Tensor asinh(const Tensor& self);
+Tensor acosh(const Tensor& self);
+Tensor atanh(const Tensor& self);
+Tensor erf(const Tensor& self);
+Tensor erfc(const Tensor& self);
+Tensor sgn(const Tensor& self);
+Tensor floor(const Tensor& self);
+Tensor ceil(const Tensor& self);
+Tensor trunc(const Tensor& self);
+Tensor frac(const Tensor& self);
+Tensor isinf(const Tensor& self);
+Tensor isfinite(const Tensor& self);
+Tensor bitwise_not(const Tensor& self);
+Tensor silu(const Tensor& self);
+Tensor round(const Tensor& self, int64_t decimals = 0);
+Tensor leaky_relu(const Tensor& self, const Scalar& negative_slope = 0.01);
+Tensor threshold_backward(const Tensor& grad_output, const Tensor& self, const Scalar& threshold);
+Tensor gelu_backward(const Tensor& grad_output, const Tensor& self, Str approximate);
+Tensor maximum(const Tensor& self, const Tensor& other);
+Tensor minimum(const Tensor& self, const Tensor& other);
+Tensor eq(const Tensor& self, const Operand& other);
+Tensor ne(const Tensor& self, const Operand& other);
+Tensor lt(const Tensor& self, const Operand& other);
+Tensor le(const Tensor& self, const Operand& other);
+Tensor gt(const Tensor& self, const Operand& other);
+Tensor ge(const Tensor& self, const Operand& other);
+Tensor logical_and(const Tensor& self, const Operand& other);
+Tensor logical_or(const Tensor& self, const Operand& other);
+Tensor logical_xor(const Tensor& self, const Operand& other);
+Tensor logical_not(const Tensor& self);
+Tensor isnan(const Tensor& self);
+Tensor where(const Tensor& condition, const Operand& self, const Operand& other);
+Tensor masked_fill(const Tensor& self, const Tensor& mask, const Operand& value);
+Tensor clamp(const Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max);
+Tensor gelu(const Tensor& self, Str approximate = "none");
+
+// reductions
+Tensor sum(const Tensor& self, OptDType dtype = {});
+Tensor sum(const Tensor& self, std::optional<IntList> dim, bool keepdim = false, OptDType dtype = {});
+Tensor sum_to_size(const Tensor& self, IntList size);
+Tensor mean(const Tensor& self, OptDType dtype = {});
+Tensor mean(const Tensor& self, std::optional<IntList> dim, bool keepdim = false, OptDType dtype = {});
+Tensor prod(const Tensor& self, OptDType dtype = {});
+Tensor amax(const Tensor& self, IntList dim = {}, bool keepdim = false);
+Tensor amin(const Tensor& self, IntList dim = {}, bool keepdim = false);
+Tensor argmax(const Tensor& self, std::optional<int64_t> dim = {}, bool keepdim = false);
+Tensor argmin(const Tensor& self, std::optional<int64_t> dim = {}, bool keepdim = false);
+std::tuple<Tensor, Tensor> max(const Tensor& self, int64_t dim, bool keepdim = false);
+std::tuple<Tensor, Tensor> min(const Tensor& self, int64_t dim, bool keepdim = false);
+Tensor all(const Tensor& self);
+Tensor any(const Tensor& self);
+
+// matrix products
+Tensor mm(const Tensor& self, const Tensor& mat2);
+Tensor bmm(const Tensor& self, const Tensor& mat2);
+Tensor matmul(const Tensor& self, const Tensor& other);
+Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias = {});
+
+// neural networks
+Tensor softmax(const Tensor& self, int64_t dim, OptDType dtype = {});
+Tensor log_softmax(const Tensor& self, int64_t dim, OptDType dtype = {});
+Tensor mse_loss(const Tensor& self, const Tensor& target, int64_t reduction = 1);
+Tensor nll_loss(const Tensor& self, const Tensor& target, const Tensor& weight = {}, int64_t reduction = 1, int64_t ignore_index = -100);
+Tensor cross_entropy(const Tensor& self, const Tensor& target);
+Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1, 1}, IntList padding = {0, 0},
+              IntList dilation = {1, 1}, int64_t groups = 1);
+Tensor max_pool2d(const Tensor& self, IntList kernel_size, IntList stride = {}, IntList padding = {0, 0}, IntList dilation = {1, 1},
+                  bool ceil_mode = false);
+Tensor dropout(const Tensor& input, double p, bool train);
+
+// indexing
+Tensor index_select(const Tensor& self, int64_t dim, const Tensor& index);
+Tensor gather(const Tensor& self, int64_t dim, const Tensor& index);
+Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+Tensor index(const Tensor& self, TensorList indices);
+const Tensor& index_put_(const Tensor& self, TensorList indices, const Tensor& values, bool accumulate = false);
+Tensor nonzero(const Tensor& self);
+Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx = -1);
+
+// random numbers
+void manual_seed(uint64_t seed);
+Tensor rand(IntList size, OptDType dtype = {});
+Tensor randn(IntList size, OptDType dtype = {});
+Tensor randperm(int64_t n);
+const Tensor& uniform_(const Tensor& self, double from = 0, double to = 1, Generator* generator = nullptr);
+const Tensor& normal_(const Tensor& self, double mean = 0, double std = 1, Generator* generator = nullptr);
+const Tensor& bernoulli_(const Tensor& self, double p = 0.5, Generator* generator = nullptr);
+
+// operators
+inline Tensor operator+(const Tensor& a, const Operand& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Operand& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Operand& b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, const Operand& b) { return div(a, b); }
+inline Tensor operator-(const Tensor& a) { return neg(a); }
+
+}  // namespace bolide

@@ -1,0 +1,40 @@
+// What binary op blocks share.
+#pragma once
+#include "autograd/call.h"
+#include "bolide/ops.h"
+#include "iter/functions.h"
+#include "iter/pointwise.h"
+
+namespace bolide {
+
+/// The result has the promoted dtype.
+template <class Op, class List = Join<Ints, Floats, Complexes, Bools>>
+struct SameBinary {
+  static Tensor forward(Out out, const Tensor& self, const Operand& other) {
+    const Operand both[] = {self, other};
+    const DType t = iter::result_type(both);
+    return iter::map<List>(op_name<Op>(), out, t, t, {self, other}, []<class T>(Tag<T>) { return typename Op::template At<T>{}; });
+  }
+};
+/// The result is bool, computed in the promoted dtype.
+template <class Op, class List = Join<Ints, Floats, Complexes, Bools>>
+struct BoolBinary {
+  static constexpr bool differentiable = false;
+  static Tensor forward(Out out, const Tensor& self, const Operand& other) {
+    const Operand both[] = {self, other};
+    return iter::map<List>(op_name<Op>(), out, iter::result_type(both), DType::Bool, {self, other},
+                           []<class T>(Tag<T>) { return typename Op::template At<T>{}; });
+  }
+};
+inline Scalar conj_scalar(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to<complex128>())) : s; }
+/// Whether any element is zero.
+bool has_zero(const Tensor& t);
+/// The saved tensor of an Operand argument, or its number.
+struct Saved {
+  Tensor t;
+  Scalar s;
+  Saved(const Call& c, int arg) { if (c.is_tensor(arg)) t = c.in(arg); else s = c.number(arg); }
+  operator Operand() const { return t.defined() ? Operand(t) : Operand(s); }
+};
+
+}  // namespace bolide
