@@ -14,10 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-import bolide as torch
 import bolide.nn as nn
 import bolide.nn.functional as F
 from bolide.utils.data import DataLoader, TensorDataset
+
+import bolide as torch
 from bolide.utils.idx import read_idx
 
 CLASSES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"]
@@ -59,10 +60,12 @@ class Progress:
             done = width * self.step // self.steps
             left = (now - self.start) / self.step * (self.steps - self.step)
             bar = "█" * done + "░" * (width - done)
-            print(f"\r{self.label} {bar} {self.step}/{self.steps} {note} {left:4.0f} s left ", end="", flush=True)
+            text = f"{self.label} {bar} {self.step}/{self.steps} {note} {left:4.0f} s left "
+            print("\r" + text, end="", flush=True)
 
     def finish(self, note):
-        print(f"{chr(13) + chr(27) + '[K' if self.live else ''}{self.label}  {note}  ({time.perf_counter() - self.start:.1f} s)")
+        clear = "\r\x1b[K" if self.live else ""
+        print(f"{clear}{self.label}  {note}  ({time.perf_counter() - self.start:.1f} s)", flush=True)
 
 
 def load(folder, part):
@@ -110,7 +113,8 @@ def draw(output, losses, images, labels, predicted):
     smooth = [sum(losses[i : i + window]) / window for i in range(len(losses) - window + 1)]
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     axes.plot(losses, color="#c6d4e8", linewidth=0.8, label="each step")
-    axes.plot(range(window // 2, window // 2 + len(smooth)), smooth, color="#2a5a9c", label=f"mean of {window}")
+    steps = range(window // 2, window // 2 + len(smooth))
+    axes.plot(steps, smooth, color="#2a5a9c", label=f"mean of {window}")
     axes.set(xlabel="step", ylabel="cross-entropy", ylim=(0, max(smooth) * 1.1), title="Training loss")
     axes.legend()
     figure.savefig(output / "losses.png", dpi=120)
@@ -125,8 +129,12 @@ def draw(output, losses, images, labels, predicted):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default="/usr/share/datasets/fashion-mnist", help="folder of the IDX files")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default="/usr/share/datasets/fashion-mnist", help="folder of the IDX files"
+    )
     parser.add_argument("--output", type=Path, default="demo-output")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--epochs", type=int, default=3)
@@ -135,7 +143,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if not args.data.is_dir():
-        parser.error(f"no folder {args.data}: install the package dataset-fashion-mnist or name a folder with --data")
+        parser.error(f"no folder {args.data}: install dataset-fashion-mnist or name a folder with --data")
 
     torch.manual_seed(args.seed)
     args.output.mkdir(parents=True, exist_ok=True)
@@ -144,7 +152,8 @@ def main():
     test_loader = DataLoader(test_set, batch_size=500)
     model = SmallCNN().to(args.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
-    print(f"{len(train_set)} training and {len(test_set)} test images, {args.device}, {torch.get_num_threads()} threads")
+    sizes = f"{len(train_set)} training and {len(test_set)} test images"
+    print(f"{sizes}, {args.device}, {torch.get_num_threads()} threads", flush=True)
 
     losses = []
     for epoch in range(1, args.epochs + 1):

@@ -29,7 +29,15 @@ def consumer(tmp_path_factory):
     prefix, source = folder / "prefix", folder / "consumer"
     run("cmake", "--install", BUILD, "--prefix", prefix)
     shutil.copytree(ROOT / "tests" / "consumer", source)
-    run("cmake", "-S", source, "-B", folder / "build", "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run(
+        "cmake",
+        "-S",
+        source,
+        "-B",
+        folder / "build",
+        "-DCMAKE_BUILD_TYPE=Release",
+        f"-DCMAKE_PREFIX_PATH={prefix}",
+    )
     run("cmake", "--build", folder / "build")
     return folder
 

@@ -163,7 +163,8 @@ def test_dtypes(dtype, expected):
 
 
 def test_bfloat16_prints_its_rounded_value():
-    assert repr(torch.tensor([3.14159, 100.0], dtype=torch.bfloat16)) == "tensor([  3.1406, 100.0000], dtype=torch.bfloat16)"
+    x = torch.tensor([3.14159, 100.0], dtype=torch.bfloat16)
+    assert repr(x) == "tensor([  3.1406, 100.0000], dtype=torch.bfloat16)"
 
 
 def test_default_dtype_is_not_named():
@@ -218,7 +219,8 @@ def test_suffix_that_does_not_fit_starts_a_line():
 
 
 def test_parameter():
-    assert repr(torch.nn.Parameter(torch.zeros(2))) == "Parameter containing:\ntensor([0., 0.], requires_grad=True)"
+    x = torch.nn.Parameter(torch.zeros(2))
+    assert repr(x) == "Parameter containing:\ntensor([0., 0.], requires_grad=True)"
 
 
 def test_subclass_prints_its_own_name():

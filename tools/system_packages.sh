@@ -10,7 +10,7 @@ needs() {
   case $1 in
     build) cat <<END
 command -v g++|g++|required|the C++ compiler
-test -e "$(sed -n 's/^python_headers=//p' "$facts")/Python.h"|python3-dev|required|the headers that the Python extension needs
+test -e "$headers/Python.h"|python3-dev|required|the headers that the Python extension needs
 $python -c 'import ensurepip, venv'|python3-venv|required|the virtual environment
 test -e /usr/include/dnnl.hpp -o -e /usr/include/oneapi/dnnl/dnnl.hpp|libdnnl-dev|optional|faster large matrix products and convolutions
 END
@@ -25,12 +25,12 @@ END
   esac
 }
 
-facts=$(mktemp); table=$(mktemp)
-trap 'rm -f "$facts" "$table"' EXIT
+log=$(mktemp); table=$(mktemp)
+trap 'rm -f "$log" "$table"' EXIT
 command -v "$python" >/dev/null || { echo "$python is missing: install Python 3.11 or newer" >&2; exit 1; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   { echo "$("$python" --version) is too old: Bolide needs Python 3.11 or newer (make PYTHON=...)" >&2; exit 1; }
-"$python" -c 'import sysconfig; print("python_headers=" + sysconfig.get_path("include"))' > "$facts"
+headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 for step in "$@"; do needs "$step"; done > "$table"
 
 unmet() {  # the lines of the table whose check fails
@@ -47,7 +47,8 @@ if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; the
   apt-get update -qq || echo "apt-get update failed: going on with the package lists at hand" >&2
   # One by one, so that a package this release does not have costs only what needs it.
   for package in $packages; do
-    apt-get install -y -qq --no-install-recommends "$package" >/dev/null || echo "could not install $package" >&2
+    apt-get install -y -qq --no-install-recommends "$package" > "$log" 2>&1 ||
+      { tail -n 3 "$log"; echo "could not install $package"; } >&2
   done
   missing=$(unmet)
 fi

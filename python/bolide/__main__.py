@@ -1,8 +1,8 @@
 """Run a program that says `import torch` with Bolide, unchanged.
 
-    python -m bolide script.py [arguments]
-    python -m bolide -m module [arguments]
-    python -m bolide --version
+python -m bolide script.py [arguments]
+python -m bolide -m module [arguments]
+python -m bolide --version
 """
 
 from __future__ import annotations

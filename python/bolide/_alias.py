@@ -1,8 +1,8 @@
-"""Bolide under the name `torch`: after `install()`, every `import torch[.x]` in this process gives `bolide[.x]`.
+"""Bolide under the name `torch`: after `install()`, `import torch[.x]` in this process gives `bolide[.x]`.
 
-The modules are the same objects under both names, so classes, registries and state exist once. Packages that ask
-for PyTorch's version before they use it (through importlib.metadata or `torch.__version__`) are told the version
-whose behaviour Bolide follows. `python -m bolide script.py` is the way in for users.
+The modules are the same objects under both names, so classes, registries and state exist once. Packages that
+ask for PyTorch's version before they use it (through importlib.metadata or `torch.__version__`) are told the
+version whose behaviour Bolide follows. `python -m bolide script.py` is the way in for users.
 
 Processes started afresh (not forked) have to call `install()` themselves.
 """
@@ -72,7 +72,10 @@ class TorchVersion(str):
 class _Distribution(metadata.Distribution):
     """What importlib.metadata tells about the package `torch`."""
 
-    _texts = {"METADATA": f"Metadata-Version: 2.1\nName: torch\nVersion: {FOLLOWS}\n", "top_level.txt": "torch\n"}
+    _texts = {
+        "METADATA": f"Metadata-Version: 2.1\nName: torch\nVersion: {FOLLOWS}\n",
+        "top_level.txt": "torch\n",
+    }
 
     def read_text(self, filename: str) -> str | None:
         return self._texts.get(filename)
@@ -135,10 +138,10 @@ def install() -> None:
     global _own_version
     if installed():
         return
-    if sys.modules.get("torch", bolide) is not bolide:
-        raise RuntimeError(
-            f"bolide cannot stand in for torch: another torch is imported already ({sys.modules['torch'].__file__})"
-        )
+    other = sys.modules.get("torch", bolide)
+    if other is not bolide:
+        place = getattr(other, "__file__", "no file")
+        raise RuntimeError(f"bolide cannot stand in for torch: another torch is imported already ({place})")
     sys.meta_path.insert(0, _finder)
     _own_version = bolide.__version__
     bolide.__version__ = TorchVersion(FOLLOWS + "+bolide")
@@ -156,5 +159,6 @@ def uninstall() -> None:
 
 def _aliases() -> Iterator[str]:
     for name, module in list(sys.modules.items()):
-        if (name == "torch" or name.startswith("torch.")) and module is sys.modules.get(_Finder._target(name)):
+        under_torch = name == "torch" or name.startswith("torch.")
+        if under_torch and module is sys.modules.get(_Finder._target(name)):
             yield name

@@ -67,7 +67,8 @@ def set_printoptions(
     if profile is not None:
         chosen = _PROFILES.get(profile)
         if chosen is None:
-            raise ValueError(f"set_printoptions: unknown profile {profile!r}, expected one of {', '.join(_PROFILES)}")
+            known = ", ".join(_PROFILES)
+            raise ValueError(f"set_printoptions: unknown profile {profile!r}, expected one of {known}")
         for name, value in chosen.items():
             setattr(PRINT_OPTS, name, value)
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}

@@ -4,7 +4,8 @@
 #include <iostream>
 
 int main() {
-  auto x = bolide::ones({2, 3}, bolide::requires_grad());
+  auto x = bolide::ones({2, 3});
+  x.requires_grad_();
   auto y = (x * x).sum();
   y.backward();
   std::cout << "y = " << y.item<float>() << ", gradient = " << x.grad().sum().item<float>() << "\n";

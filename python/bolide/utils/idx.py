@@ -61,7 +61,8 @@ def _parse(stream: IO[bytes], path: str) -> Tensor:
     expected = math.prod(shape) * kind.itemsize
     data = _read_all(stream, expected)
     if len(data) < expected:
-        raise IdxError(f"{path}: truncated: shape {shape} needs {expected} bytes of data, the file has {len(data)}")
+        has = f"the file has {len(data)}"
+        raise IdxError(f"{path}: truncated: shape {shape} needs {expected} bytes of data, {has}")
     if stream.read(1):
         raise IdxError(f"{path}: data after the {expected} bytes that shape {shape} needs")
     array = numpy.frombuffer(data, kind).astype(kind.newbyteorder("="), copy=kind.itemsize > 1)
@@ -69,7 +70,7 @@ def _parse(stream: IO[bytes], path: str) -> Tensor:
 
 
 def _read_all(stream: IO[bytes], expected: int) -> bytearray:
-    """Up to `expected` bytes, in pieces: a header that lies about its size must not reserve that much memory."""
+    """Up to `expected` bytes, in pieces: a header that lies must not reserve the memory it names."""
     data = bytearray()
     while len(data) < expected:
         piece = stream.read(min(expected - len(data), 1 << 24))
