@@ -1,9 +1,10 @@
 // Map: the CPU allocator | errors and limits | statistics
 //
-// All tensor memory on the CPU comes from here. Freed blocks are kept and handed out again, because a fresh large
-// block costs several times the work done on it in page faults. Blocks up to 4 KB are kept per thread, larger ones
-// in lists shared by all threads, blocks of 2 MB and more come from the system in huge pages. The kept bytes are
-// bounded; they go back to the system when an allocation fails, when memory grows short, and on empty_cache().
+// All tensor memory on the CPU comes from here. Freed blocks are kept and handed out again, because a fresh
+// large block costs several times the work done on it in page faults. Blocks up to 4 KB are kept per thread,
+// larger ones in lists shared by all threads, blocks of 2 MB and more come from the system in huge pages. The
+// kept bytes are bounded; they go back to the system when an allocation fails, when memory grows short, and
+// on empty_cache().
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@ void deallocate(void* block, size_t bytes) noexcept;
 // Returns all kept blocks to the system, but for those small blocks that other threads keep for themselves.
 void empty_cache();
 
-// Bounds the bytes kept in shared lists. Initially BOLIDE_CPU_CACHE_MB, else half the memory this process may use.
+// Bounds the bytes kept in shared lists. Initially BOLIDE_CPU_CACHE_MB, else half the memory this process may
+// use.
 void set_cache_limit(size_t bytes);
 size_t cache_limit();
 
@@ -30,7 +32,8 @@ size_t allocation_size(size_t bytes);
 
 struct AllocatorStats {
   int64_t allocated_bytes;   // in use now, in rounded sizes
-  int64_t peak_bytes;        // the most in use since the start or reset_peak_stats(); small blocks count in batches
+  // The most in use since the start or reset_peak_stats(); small blocks count in batches.
+  int64_t peak_bytes;
   int64_t cached_bytes;      // kept for reuse
   int64_t allocations;       // calls of allocate() so far
   int64_t deallocations;     // calls of deallocate() so far

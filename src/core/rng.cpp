@@ -33,8 +33,8 @@ constexpr int kN = Mt19937::kWords, kM = 397;
   return y ^ (y >> 18);
 }
 
-// The recurrence reads words 1 and 397 ahead (or 227 behind, already new): with `ivdep` the compiler may take whole
-// vectors, as 227 is more than any vector holds and a load never follows the store that would spoil it.
+// The recurrence reads words 1 and 397 ahead (or 227 behind, already new): with `ivdep` the compiler may take
+// whole vectors, as 227 is more than any vector holds and a load never follows the store that would spoil it.
 [[gnu::always_inline]] inline void next_block(uint32_t* raw) {
 #pragma GCC ivdep
   for (int i = 0; i < kN - kM; ++i) raw[i] = raw[i + kM] ^ twist(raw[i], raw[i + 1]);
@@ -201,16 +201,19 @@ void Generator::get_state(uint8_t* out) const {
 }
 
 void Generator::set_state(const uint8_t* state, size_t bytes) {
-  BOLIDE_CHECK(bytes == kStateBytes, "RNG state is wrong size: expected ", kStateBytes, " bytes, got ", bytes);
+  BOLIDE_CHECK(bytes == kStateBytes, "RNG state is wrong size: expected ", kStateBytes, " bytes, got ",
+      bytes);
   SavedState saved;
   std::memcpy(&saved, state, sizeof saved);
   // left - 1 words, from index `next` on, are still to be had.
   const bool possible = saved.seeded == 1 && saved.left > 0 && saved.left <= Mt19937::kWords &&
                         saved.next <= uint64_t(Mt19937::kWords) &&
                         saved.next + uint64_t(saved.left) - 1 <= uint64_t(Mt19937::kWords);
-  BOLIDE_CHECK(possible, "RNG state is invalid: seeded ", saved.seeded, ", left ", saved.left, ", next ", saved.next);
+  BOLIDE_CHECK(possible, "RNG state is invalid: seeded ", saved.seeded, ", left ", saved.left, ", next ",
+      saved.next);
   std::array<uint32_t, Mt19937::kWords> raw;
-  std::transform(std::begin(saved.raw), std::end(saved.raw), raw.begin(), [](uint64_t w) { return uint32_t(w); });
+  std::transform(std::begin(saved.raw), std::end(saved.raw), raw.begin(),
+                 [](uint64_t word) { return uint32_t(word); });
   const std::lock_guard lock(mutex_);
   engine_.restore(raw, saved.left, int(saved.next));
   seed_ = saved.seed;

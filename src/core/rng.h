@@ -1,7 +1,7 @@
 // Map: Mt19937 | Generator | the default generator
 //
-// The stream of PyTorch's CPU generator, bit for bit: the reference MT19937, its 5056-byte saved state, and one
-// cached normal value. Whole blocks of 624 words are made and tempered at once, in vectors.
+// The stream of PyTorch's CPU generator, bit for bit: the reference MT19937, its 5056-byte saved state, and
+// one cached normal value. Whole blocks of 624 words are made and tempered at once, in vectors.
 #pragma once
 
 #include <array>
@@ -41,8 +41,8 @@ class Mt19937 {
   alignas(64) std::array<uint32_t, kWords> tempered_;
 };
 
-// A source of random numbers. Draws are not synchronised: hold mutex() over a whole operation. The functions that
-// seed, save and restore take it themselves.
+// A source of random numbers. Draws are not synchronised: hold mutex() over a whole operation. The functions
+// that seed, save and restore take it themselves.
 class Generator {
  public:
   static constexpr uint64_t kDefaultSeed = 67280421310721;

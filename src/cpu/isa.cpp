@@ -35,7 +35,8 @@ Isa requested(Isa best) {
   for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512}) {
     if (std::strcmp(text, isa_name(isa)) != 0) continue;
     if (isa <= best) return isa;
-    std::fprintf(stderr, "bolide: BOLIDE_ISA=%s is more than this CPU offers; using %s\n", text, isa_name(best));
+    std::fprintf(stderr, "bolide: BOLIDE_ISA=%s is more than this CPU offers; using %s\n", text,
+        isa_name(best));
     return best;
   }
   std::fprintf(stderr, "bolide: BOLIDE_ISA=%s is not one of baseline, avx2, avx512; using %s\n", text,

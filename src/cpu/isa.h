@@ -1,7 +1,8 @@
 // Map: the instruction sets kernels are built for, and which one this process uses
 //
 // Every kernel is built for each Isa and picked at run time. Avx2 means AVX2 + FMA + F16C + BMI2 (x86-64-v3),
-// Avx512 means F + BW + DQ + VL + CD on top (x86-64-v4). BOLIDE_ISA=baseline|avx2|avx512 asks for a lower one.
+// Avx512 means F + BW + DQ + VL + CD on top (x86-64-v4). BOLIDE_ISA=baseline|avx2|avx512 asks for a lower
+// one.
 #pragma once
 
 #include <atomic>
@@ -33,8 +34,8 @@ void set_isa_for_test(Isa isa);
 
 const char* isa_name(Isa isa);
 
-// Tile matrix units (AMX tiles with bf16), with the kernel's permission to use them obtained. False when isa()
-// is below Avx512.
+// Tile matrix units (AMX tiles with bf16), with the kernel's permission to use them obtained. False when
+// isa() is below Avx512.
 bool has_amx();
 
 // Dot products of bf16 pairs (AVX512_BF16) and of bytes (AVX512_VNNI); false when isa() is below Avx512.

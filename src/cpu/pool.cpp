@@ -1,9 +1,9 @@
 // Map: futex and spinning | Worker and Pool | a region | threads | fork | thread counts
 //
-// One word per worker carries the whole hand-off: Idle -> Work (the caller), Idle -> Asleep (the worker, after
-// spinning), Asleep -> Work (the caller, who then wakes it). `pending_` counts the parts that other threads still
-// run; its top bit says that the caller sleeps on it. Pools are never destroyed: at exit the workers sleep in, or
-// spin on, memory that stays valid, and end with the process.
+// One word per worker carries the whole hand-off: Idle -> Work (the caller), Idle -> Asleep (the worker,
+// after spinning), Asleep -> Work (the caller, who then wakes it). `pending_` counts the parts that other
+// threads still run; its top bit says that the caller sleeps on it. Pools are never destroyed: at exit the
+// workers sleep in, or spin on, memory that stays valid, and end with the process.
 #include "cpu/pool.h"
 
 #include <immintrin.h>
@@ -40,8 +40,8 @@ void futex_wake(Word& word) {
   syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-// Spins until ready() or until the time is up; says whether it is ready. After the first microseconds it yields
-// in between: the thread waited for may have been put on this very processor.
+// Spins until ready() or until the time is up; says whether it is ready. After the first microseconds it
+// yields in between: the thread waited for may have been put on this very processor.
 template <class Ready>
 bool spin_until(Ready ready) {
   const uint64_t start = __rdtsc();
@@ -112,8 +112,9 @@ void adopt_float_mode(unsigned mode) {
   if ((now & kFloatModeBits) != mode) _mm_setcsr((now & ~kFloatModeBits) | mode);
 }
 
-// Some schedulers keep a woken thread on its waker's processor for long, where the two take turns. A worker that
-// finds itself there steps aside: it forbids itself that processor for a moment, and then takes the ban back.
+// Some schedulers keep a woken thread on its waker's processor for long, where the two take turns. A worker
+// that finds itself there steps aside: it forbids itself that processor for a moment, and then takes the ban
+// back.
 void leave_processor(int processor, uint64_t& last_move) {
   constexpr uint64_t kBetweenMoves = 5'000'000;
   if (sched_getcpu() != processor || processor < 0 || processor >= CPU_SETSIZE) return;
@@ -251,7 +252,8 @@ bool Pool::grow(int workers) {
 
 // ---- fork ------------------------------------------------------------------------------------
 
-// A child has none of the workers: it forgets the pool, which it must not touch, and makes a new one on demand.
+// A child has none of the workers: it forgets the pool, which it must not touch, and makes a new one on
+// demand.
 void forget_pool() {
   current_pool.store(nullptr, std::memory_order_relaxed);
   detail::in_region = false;
@@ -301,7 +303,8 @@ int init_pool_threads() {
 // ---- thread counts ---------------------------------------------------------------------------
 
 void set_num_threads(int threads) {
-  BOLIDE_CHECK(threads >= 1 && threads <= kMostThreads, "set_num_threads: expected a number of threads from 1 to ",
+  BOLIDE_CHECK(threads >= 1 && threads <= kMostThreads,
+      "set_num_threads: expected a number of threads from 1 to ",
                kMostThreads, ", got ", threads);
   detail::pool_threads.store(threads);
 }

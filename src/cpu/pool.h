@@ -37,8 +37,8 @@ void set_num_threads(int threads);
 // True inside a part of a region; parallel_for then runs serially.
 inline bool in_parallel_region() { return detail::in_region; }
 
-// Calls f(b, e) on disjoint pieces that cover [begin, end), none below `grain` long unless it is the only one.
-// The first exception (in the order of the pieces) is thrown again here, after all pieces have ended.
+// Calls f(b, e) on disjoint pieces that cover [begin, end), none below `grain` long unless it is the only
+// one. The first exception (in the order of the pieces) is thrown again here, after all pieces have ended.
 template <class F>
 inline void parallel_for(int64_t begin, int64_t end, int64_t grain, F&& f) {
   const int64_t length = end - begin;

@@ -44,7 +44,8 @@ void uniform(Generator& generator, T* out, int64_t n, double from, double to) {
     });
   } else {
     const T low = T(from), width = T(T(to) - low);
-    in_chunks(generator.engine(), n, Draw<T>::kWords, [&](const uint32_t* words, int64_t first, int64_t count) {
+    constexpr int kWords = Draw<T>::kWords;
+    in_chunks(generator.engine(), n, kWords, [&](const uint32_t* words, int64_t first, int64_t count) {
       dispatch<loops::Uniform<T>>(words, out + first, count, low, width);
     });
   }
@@ -81,8 +82,8 @@ void transform_groups(const uint32_t* words, T* out, int64_t groups, double mean
 template <class T>
 constexpr int kDrawWords = std::is_same_v<T, double> ? 2 : 1;
 
-// Full groups first; what remains is covered by 16 fresh values at the end of the buffer. float and double draw the
-// words of what remains before that, and drop them.
+// Full groups first; what remains is covered by 16 fresh values at the end of the buffer. float and double
+// draw the words of what remains before that, and drop them.
 template <class T>
 void normal_blocks(Mt19937& engine, T* out, int64_t n, double mean, double std) {
   const int64_t groups = n / 16, rest = n % 16;
@@ -122,7 +123,8 @@ constexpr int mantissa_digits() {
   return std::numeric_limits<T>::digits;
 }
 
-// x mod d by two multiplications, for 32-bit x and d (Lemire, Kaser, Kurz: Faster remainder by direct computation).
+// x mod d by two multiplications, for 32-bit x and d (Lemire, Kaser, Kurz: Faster remainder by direct
+// computation).
 class Remainder {
  public:
   explicit Remainder(uint32_t divisor) : divisor_(divisor), inverse_(UINT64_MAX / divisor + 1) {}
@@ -206,7 +208,8 @@ Bounds fitting_bounds(int64_t from, int64_t to) {
 
 template <class T>
 void randperm(Generator& generator, T* out, int64_t n) {
-  constexpr int64_t kLong = int64_t(UINT32_MAX) / 20;  // 32-bit remainders would be biased visibly from here on
+  // 32-bit remainders would be biased visibly from here on.
+  constexpr int64_t kLong = int64_t(UINT32_MAX) / 20;
   const Lock lock(generator.mutex());
   if (n < kLong) {
     for (int64_t i = 0; i < n; ++i) out[i] = T(i);

@@ -1,11 +1,12 @@
 // Map: which types | uniform, normal | integers | bernoulli | other distributions | single draws
 //
-// Fills of contiguous buffers from a Generator: PyTorch's numbers, bit for bit, on every instruction set. Results
-// do not depend on the thread count: generation is serial. A destination that is not contiguous is filled through
-// a buffer, in memory order. Every function takes the generator's mutex but the single draws at the end.
+// Fills of contiguous buffers from a Generator: PyTorch's numbers, bit for bit, on every instruction set.
+// Results do not depend on the thread count: generation is serial. A destination that is not contiguous is
+// filled through a buffer, in memory order. Every function takes the generator's mutex but the single draws
+// at the end.
 //
-// Where the C library's log, sin, cos and so on take part (everything but uniforms, integers, bernoulli and the
-// float32 normal of 16 and more), the last bit is the C library's.
+// Where the C library's log, sin, cos and so on take part (everything but uniforms, integers, bernoulli and
+// the float32 normal of 16 and more), the last bit is the C library's.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace bolide::random {
 
 // T is one of float, double, Half, BFloat16 (complex: their real view).
 
-// In [from, to]; float and double round the bounds to T first. Half and BFloat16 are drawn as float and rounded;
-// what would round to `to` becomes `from`.
+// In [from, to]; float and double round the bounds to T first. Half and BFloat16 are drawn as float and
+// rounded; what would round to `to` becomes `from`.
 template <class T>
 void uniform(Generator& generator, T* out, int64_t n, double from, double to);
 
@@ -29,7 +30,7 @@ void normal(Generator& generator, T* out, int64_t n, double mean, double std);
 template <class T>
 void normal_scalar(Generator& generator, T* out, int64_t n, double mean, double std);
 
-// ---- integers: T is also bool, uint8_t, int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t ------
+// ---- integers: T is also bool, uint8_t, int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_ ---
 
 // base + (draw mod range); range 0 stands for 2^64. Draws of 64 bits from range 2^28 on.
 template <class T>
@@ -56,11 +57,12 @@ void randperm(Generator& generator, T* out, int64_t n);
 template <class T>
 void bernoulli(Generator& generator, T* out, int64_t n, double p, T on);
 
-// One probability per element. P is float, double, Half or BFloat16; float64 takes 53-bit draws, the others 24.
+// One probability per element. P is float, double, Half or BFloat16; float64 takes 53-bit draws, the others
+// 24.
 template <class T, class P>
 void bernoulli_each(Generator& generator, T* out, const P* p, int64_t n);
 
-// ---- other distributions: T is float, double, Half, BFloat16; geometric also the integer types -----------------
+// ---- other distributions: T is float, double, Half, BFloat16; geometric also the integer types ---
 
 template <class T>
 void exponential(Generator& generator, T* out, int64_t n, double lambda);
@@ -71,8 +73,8 @@ void cauchy(Generator& generator, T* out, int64_t n, double median, double sigma
 template <class T>
 void log_normal(Generator& generator, T* out, int64_t n, double mean, double std);
 
-// One row of multinomial with replacement: `samples` categories drawn with the n probabilities, which need not
-// sum to one (the caller has checked that they are finite, not negative and not all zero).
+// One row of multinomial with replacement: `samples` categories drawn with the n probabilities, which need
+// not sum to one (the caller has checked that they are finite, not negative and not all zero).
 template <class P>
 void multinomial_row(Generator& generator, const P* probabilities, int64_t n, int64_t* out, int64_t samples);
 
@@ -80,8 +82,8 @@ void multinomial_row(Generator& generator, const P* probabilities, int64_t n, in
 
 double sample_poisson(Generator& generator, double rate);
 double sample_binomial(Generator& generator, double count, double p);
-// The caller raises the result to the smallest normal number of its type. A float takes part as a float at first,
-// which shows in the result.
+// The caller raises the result to the smallest normal number of its type. A float takes part as a float at
+// first, which shows in the result.
 double sample_gamma(Generator& generator, float alpha);
 double sample_gamma(Generator& generator, double alpha);
 

@@ -1,7 +1,7 @@
 // Map: dispatch | fused multiply-add | words to uniforms | the float32 normal | comparisons
 //
-// Loops from raw words to values. They are always inlined into one function per instruction set, where the compiler
-// vectorises them; each is a struct with a `run` so that the dispatcher below can name it.
+// Loops from raw words to values. They are always inlined into one function per instruction set, where the
+// compiler vectorises them; each is a struct with a `run` so that the dispatcher below can name it.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ struct HardFma {
 };
 
 struct SoftFma {
-  // The product is exact in double; the sum is rounded to odd, after which rounding to float is as good as one
-  // rounding of the exact value.
+  // The product is exact in double; the sum is rounded to odd, after which rounding to float is as good as
+  // one rounding of the exact value.
   BOLIDE_LOOP float fma(float a, float b, float c) {
     const double product = double(a) * double(b), addend = double(c);
     const double sum = product + addend;
@@ -69,7 +69,9 @@ struct Draw;  // words per value, and the value
 template <>
 struct Draw<float> {
   static constexpr int kWords = 1;
-  BOLIDE_LOOP float value(const uint32_t* words, int64_t i) { return float(int32_t(words[i] & 0xffffff)) * 0x1p-24f; }
+  BOLIDE_LOOP float value(const uint32_t* words, int64_t i) {
+    return float(int32_t(words[i] & 0xffffff)) * 0x1p-24f;
+  }
 };
 
 // The 53 bits of draw i: the first word of a pair is the high half.

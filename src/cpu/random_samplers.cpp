@@ -169,11 +169,11 @@ void multinomial_row(Generator& generator, const P* probabilities, int64_t n, in
   for (int64_t i = 0; i < n; ++i) sums[size_t(i)] = total += Sum(probabilities[i]);
   for (Sum& sum : sums) sum /= total;
   if (n > 0) sums.back() = 1;
+  const auto less = [](Sum entry, double x) { return double(entry) < x; };
   const Lock lock(generator.mutex());
   for (int64_t s = 0; s < samples; ++s) {
     const double u = generator.uniform53();
-    out[s] = std::lower_bound(sums.begin(), sums.end(), u, [](Sum entry, double x) { return double(entry) < x; }) -
-             sums.begin();
+    out[s] = std::lower_bound(sums.begin(), sums.end(), u, less) - sums.begin();
   }
 }
 

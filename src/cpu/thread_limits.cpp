@@ -39,8 +39,8 @@ int read_v1(const std::string& folder) {
   return processors_of(quota, period);
 }
 
-// A quota binds every group below it, so all ancestors count. In a container the path may name folders that are
-// not mounted; those read as unlimited and the walk still ends at the mount itself.
+// A quota binds every group below it, so all ancestors count. In a container the path may name folders that
+// are not mounted; those read as unlimited and the walk still ends at the mount itself.
 template <class Read>
 int smallest_quota(const std::string& mount, std::string path, Read read) {
   int smallest = 0;

@@ -48,7 +48,8 @@ size_t resident_pages(const void* block, size_t bytes) {
 
 TEST_CASE("blocks are aligned, large enough and disjoint, at every size class edge") {
   std::vector<size_t> sizes;
-  for (size_t base : {64, 128, 1024, 4032, 4096, 4608, 5120, 65536, 100000, 1 << 20, 2 << 20, 9 << 18, 5 << 20}) {
+  for (size_t base : {64, 128, 1024, 4032, 4096, 4608, 5120, 65536, 100000, 1 << 20, 2 << 20, 9 << 18,
+                      5 << 20}) {
     for (size_t bytes : {base - 1, base, base + 1}) sizes.push_back(bytes);
   }
   sizes.push_back(1);
@@ -71,7 +72,8 @@ TEST_CASE("blocks are aligned, large enough and disjoint, at every size class ed
 }
 
 TEST_CASE("a freed block is the next one handed out") {
-  for (size_t bytes : {size_t(1), size_t(64), size_t(4000), size_t(4097), size_t(1) << 20, size_t(32) << 20}) {
+  for (size_t bytes : {size_t(1), size_t(64), size_t(4000), size_t(4097), size_t(1) << 20,
+                       size_t(32) << 20}) {
     void* first = allocate(bytes);
     deallocate(first, bytes);
     void* second = allocate(bytes);

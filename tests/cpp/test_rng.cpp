@@ -225,11 +225,13 @@ TEST_CASE("uniform") {
     CHECK(bits_of<uint64_t>(filled<double>(3, uniforms<double>(0, 1))) ==
           U64{0x3fef0aac97c4aa2f, 0x3fe6a675d821ccc0, 0x3fdd6687b744a5f6});
     CHECK(bits_of<uint32_t>(filled<float>(8, uniforms<float>(-0.1234567, 0.0456))) ==
-          U32{0xbd220aed, 0x3bd24027, 0xbdde34b9, 0xbdcf206d, 0xbd9266a1, 0xbc8536bd, 0xbd264f77, 0x3ce623e4});
+          U32{0xbd220aed, 0x3bd24027, 0xbdde34b9, 0xbdcf206d, 0xbd9266a1, 0xbc8536bd, 0xbd264f77,
+              0x3ce623e4});
     CHECK(bits_of<uint64_t>(filled<double>(3, uniforms<double>(-0.1234567, 0.0456))) ==
           U64{0x3fa4c14cb6042732, 0xbf6f16b63a3c8f2d, 0xbfa7726f0d6fcbad});
     CHECK(bits_of<uint16_t>(filled<Half>(4, uniforms<Half>(0, 1))) == U16{0x37f1, 0x3a25, 0x2daa, 0x303a});
-    CHECK(bits_of<uint16_t>(filled<BFloat16>(4, uniforms<BFloat16>(0, 1))) == U16{0x3efe, 0x3f45, 0x3db5, 0x3e07});
+    CHECK(bits_of<uint16_t>(filled<BFloat16>(4, uniforms<BFloat16>(0, 1))) == U16{0x3efe, 0x3f45, 0x3db5,
+        0x3e07});
     for (BFloat16 value : filled<BFloat16>(100000, uniforms<BFloat16>(0, 1))) REQUIRE(float(value) < 1.0f);
   }
   const auto values = filled<float>(4, uniforms<float>(0, 1), 1234);
@@ -242,12 +244,14 @@ TEST_CASE("float32 normals") {
     UseIsa use(isa);
     CHECK(bits_of<uint32_t>(filled<float>(16, normals<float>(0, 1))) ==
           U32{0xbf901b85, 0xbf93808a, 0xbe804bd6, 0xbede255d, 0x3f594515, 0x3f312783, 0xbea1cc6d, 0xc0075fc1,
-              0x3ea50138, 0xbfa1b4f4, 0x3eb330ff, 0x3e9dc3bb, 0x3df56f77, 0x3f9e6b93, 0x3f8ef28e, 0xbe7d367c});
+              0x3ea50138, 0xbfa1b4f4, 0x3eb330ff, 0x3e9dc3bb, 0x3df56f77, 0x3f9e6b93, 0x3f8ef28e,
+                  0xbe7d367c});
     CHECK(bits_of<uint32_t>(filled<float>(20, normals<float>(0, 1))) ==
           U32{0xbf901b85, 0xbf93808a, 0xbe804bd6, 0xbede255d, 0x3f194d8b, 0xbfc70d5b, 0xbeaec6ca,
               0x3fed2f4e, 0x3eefaa55, 0xbe217f5f, 0x3fb8c9db, 0x3e8837a1, 0x3fb1d6c0, 0x3fcb0d00,
               0x3f72409c, 0xbf57fb33, 0x3f6e8c30, 0x3fa12737, 0x4000519a, 0x3d5c1b3a});
-    CHECK(bits_of<uint32_t>(filled<float>(3, normals<float>(0, 1))) == U32{0x3fc53f5c, 0xbe963c50, 0xc00b7149});
+    CHECK(bits_of<uint32_t>(filled<float>(3, normals<float>(0, 1))) == U32{0x3fc53f5c, 0xbe963c50,
+        0xc00b7149});
   }
 }
 
@@ -258,8 +262,12 @@ TEST_CASE("other normals") {
   doubles.resize(4);
   CHECK(bits_of<uint64_t>(doubles) ==
         U64{0xc0027bb92e9262dc, 0xbfd7e35794939460, 0xbff0f91ae8d685b6, 0x3feffbfb0ada994b});
-  CHECK(bits_of<uint16_t>(filled<Half>(20, normals<Half>(0, 1))) == U16{0xbc81, 0xbc9c, 0xb402, 0xb6f1, 0xbd69, 0xbec9, 0x3889, 0x3a59, 0x38ca, 0xbe38, 0xb576, 0x3f69, 0x3a00, 0xb8af, 0xb18c, 0x31df, 0x3d8f, 0x3e58, 0x3b92, 0xbac0});
-  CHECK(bits_of<uint16_t>(filled<BFloat16>(20, normals<BFloat16>(0, 1))) == U16{0xbf90, 0xbf94, 0xbe80, 0xbede, 0xbfad, 0xbfd9, 0x3f11, 0x3f4b, 0x3f19, 0xbfc7, 0xbeaf, 0x3fed, 0x3f40, 0xbf16, 0xbe32, 0x3e3c, 0x3fb2, 0x3fcb, 0x3f72, 0xbf58});
+  CHECK(bits_of<uint16_t>(filled<Half>(20, normals<Half>(0, 1))) == U16{0xbc81, 0xbc9c, 0xb402, 0xb6f1,
+      0xbd69, 0xbec9, 0x3889, 0x3a59, 0x38ca, 0xbe38, 0xb576, 0x3f69, 0x3a00, 0xb8af, 0xb18c, 0x31df, 0x3d8f,
+      0x3e58, 0x3b92, 0xbac0});
+  CHECK(bits_of<uint16_t>(filled<BFloat16>(20, normals<BFloat16>(0, 1))) == U16{0xbf90, 0xbf94, 0xbe80,
+      0xbede, 0xbfad, 0xbfd9, 0x3f11, 0x3f4b, 0x3f19, 0xbfc7, 0xbeaf, 0x3fed, 0x3f40, 0xbf16, 0xbe32, 0x3e3c,
+      0x3fb2, 0x3fcb, 0x3f72, 0xbf58});
 }
 
 TEST_CASE("words consumed by normals; the cache spans calls and types") {
@@ -305,7 +313,8 @@ TEST_CASE("integers") {
   CHECK(filled<int64_t>(8, between(0, 100)) == I64{44, 39, 33, 60, 63, 79, 27, 3});
   CHECK(filled<int64_t>(3, between(0, int64_t(1) << 40)) == I64{741280623151, 506137267392, 291447657211});
   CHECK(filled<int64_t>(6, between(0, 100), 1234) == I64{75, 71, 6, 65, 16, 64});
-  CHECK(filled<int64_t>(3, between(0, int64_t(1) << 40), 1234) == I64{204000912083, 166721346613, 878802328948});
+  CHECK(filled<int64_t>(3, between(0, int64_t(1) << 40), 1234) == I64{204000912083, 166721346613,
+      878802328948});
   const auto full = [](Generator& g, auto* out, int64_t n) { integers_full(g, out, n); };
   CHECK(filled<int64_t>(2, full) == I64{900450186894289455, 3969543146641149120});
   for (uint64_t range : {uint64_t(1), uint64_t(2), uint64_t(3), uint64_t(255), uint64_t(1) << 20,
@@ -346,7 +355,9 @@ TEST_CASE("full ranges stay inside their types") {
 }
 
 TEST_CASE("bounds of floating types move inwards") {
-  const auto same = [](Bounds bounds, int64_t from, int64_t to) { return bounds.from == from && bounds.to == to; };
+  const auto same = [](Bounds bounds, int64_t from, int64_t to) {
+    return bounds.from == from && bounds.to == to;
+  };
   CHECK(same(fitting_bounds<float>(-(1 << 30), 1 << 30), -1073741824, 1073741760));
   CHECK(same(fitting_bounds<float>(0, (1 << 28) - 1), 0, 268435440));
   CHECK(same(fitting_bounds<float>(257, 100001), 257, 100001));
@@ -383,7 +394,8 @@ TEST_CASE("bernoulli") {
   CHECK(filled<float>(12, drawn(0.3, 1.0f)) == std::vector<float>{0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1});
   CHECK(filled<float>(12, drawn(0.5, 2.0f)) == std::vector<float>{0, 0, 2, 0, 0, 0, 2, 2, 0, 2, 2, 2});
   const std::vector<float> p(12, 0.3f);
-  CHECK(filled<float>(12, [&](Generator& g, float* out, int64_t n) { bernoulli_each(g, out, p.data(), n); }) ==
+  const auto each = [&](Generator& g, float* out, int64_t n) { bernoulli_each(g, out, p.data(), n); };
+  CHECK(filled<float>(12, each) ==
         std::vector<float>{0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0});
 }
 
@@ -419,10 +431,12 @@ TEST_CASE("the integer comparison is the comparison of doubles") {
 
 TEST_CASE("exponential, multinomial") {
   const auto exponentials = [](Generator& g, auto* out, int64_t n) { exponential(g, out, n, 1.0); };
-  CHECK(bits_of<uint32_t>(filled<float>(4, exponentials)) == U32{0x4060886b, 0x3f9d7d3f, 0x3f1d7388, 0x40223f62});
+  CHECK(bits_of<uint32_t>(filled<float>(4, exponentials)) == U32{0x4060886b, 0x3f9d7d3f, 0x3f1d7388,
+      0x40223f62});
   CHECK(bits_of<uint64_t>(filled<double>(2, exponentials)) == U64{0x400c110d51dce0b1, 0x3ff3afa7ef3a5fc8});
   const float weights[] = {1, 2, 3, 4};
-  CHECK(filled<int64_t>(10, [&](Generator& g, int64_t* out, int64_t n) { multinomial_row(g, weights, 4, out, n); }) ==
+  const auto row = [&](Generator& g, int64_t* out, int64_t n) { multinomial_row(g, weights, 4, out, n); };
+  CHECK(filled<int64_t>(10, row) ==
         I64{3, 3, 2, 3, 3, 3, 1, 2, 2, 1});
 }
 
@@ -432,9 +446,12 @@ TEST_CASE("recorded draws of the remaining distributions") {
     size_t i = 0;
     for (double e : expected) CHECK(values[i++] == doctest::Approx(e).epsilon(1e-14));
   };
-  close(filled<double>(4, [](Generator& g, double* o, int64_t n) { geometric(g, o, n, 0.2); }), {1.0, 2.0, 4.0, 1.0});
-  close(filled<double>(4, [](Generator& g, double* o, int64_t n) { cauchy(g, o, n, 1.5, 0.7); }), {8.918410528677606, 2.03533708172413, 1.410190460541778, 4.253151317696255});
-  close(filled<double>(4, [](Generator& g, double* o, int64_t n) { log_normal(g, o, n, 0.5, 0.25); }), {2.4235878553037287, 1.5321052554493706, 0.9562868625441218, 1.9004825342438938});
+  close(filled<double>(4, [](Generator& g, double* o, int64_t n) { geometric(g, o, n, 0.2); }), {1.0, 2.0,
+      4.0, 1.0});
+  close(filled<double>(4, [](Generator& g, double* o, int64_t n) { cauchy(g, o, n, 1.5, 0.7); }),
+      {8.918410528677606, 2.03533708172413, 1.410190460541778, 4.253151317696255});
+  close(filled<double>(4, [](Generator& g, double* o, int64_t n) { log_normal(g, o, n, 0.5, 0.25); }),
+      {2.4235878553037287, 1.5321052554493706, 0.9562868625441218, 1.9004825342438938});
   const double rates[] = {0, 0.5, 3, 9.9, 10, 50, 1e6}, alphas[] = {0.1, 0.5, 1, 2.5, 100};
   const double counts[] = {0, 10, 10, 50, 1000, 1e6}, p[] = {0.5, 0.1, 0.9, 0.5, 0.02, 0.7};
   close(filled<double>(7, [&](Generator& g, double* o, int64_t n) {
@@ -442,7 +459,8 @@ TEST_CASE("recorded draws of the remaining distributions") {
         }), {0.0, 2.0, 4.0, 10.0, 13.0, 54.0, 1000066.0});
   close(filled<double>(5, [&](Generator& g, double* o, int64_t n) {
           for (int64_t i = 0; i < n; ++i) o[i] = sample_gamma(g, alphas[i]);
-        }), {3.129235610920794e-16, 0.04415092016466957, 1.053204118254408, 3.6491126329981114, 93.82813524157547});
+        }), {3.129235610920794e-16, 0.04415092016466957, 1.053204118254408, 3.6491126329981114,
+            93.82813524157547});
   close(filled<double>(6, [&](Generator& g, double* o, int64_t n) {
           for (int64_t i = 0; i < n; ++i) o[i] = sample_binomial(g, counts[i], p[i]);
         }), {0.0, 2.0, 7.0, 23.0, 17.0, 700480.0});
