@@ -85,6 +85,7 @@ struct TensorImpl {
     kUntracked = 8,      // made by .data: writes do not count in the storage's version
     kWrappedNumber = 16, // a 0-d tensor that stands for a Python number in promotion
     kIsView = 32,
+    kOwnsPython = 64,    // the Python object lives on only through this tensor
   };
   std::atomic<uint32_t> refs{0};
   DType dtype = DType::Float32;

@@ -27,6 +27,7 @@ struct OpNode final : Node {
   int arg_count;
   std::unique_ptr<Value[]> args;          // numbers, lists (owned copies); tensors only as presence
   std::unique_ptr<SavedTensor[]> saved;   // one for each entry of op.saved
+  std::vector<SavedTensor> lists;         // elements of saved list arguments
   std::vector<int8_t> edge_of;            // schema argument of each entry of `next`
   std::vector<TensorMeta> inputs;         // of each entry of `next`
   std::vector<std::pair<int8_t, TensorMeta>> metas;  // argument -> meta of every tensor argument
@@ -46,9 +47,12 @@ class Call {
   /// Saved input or output; an error names the op when it was modified since.
   Tensor in(int arg) const { return unpack(SaveSpec::In, arg); }
   Tensor out(int index = 0) const { return unpack(SaveSpec::Output, index); }
+  /// Element of a saved list argument (one list an op).
+  Tensor element(int arg, int i) const;
   /// An Operand argument: the saved tensor, or the number.
   bool is_tensor(int arg) const { return n_.args[arg].tag == Value::Tag::Tensor; }
   bool has(int arg) const { return !n_.args[arg].none(); }
+  bool has_tensor(int arg) const { return n_.args[arg].tag == Value::Tag::Tensor; }
   Scalar number(int arg) const { return n_.args[arg].scalar(); }
   int64_t integer(int arg) const { return n_.args[arg].i; }
   double real(int arg) const { return n_.args[arg].number(); }

@@ -94,7 +94,13 @@ Tensor Call::unpack(SaveSpec::What what, int index) const {
   fail("internal: ", n_.op.schema.full_name, " did not save ", what == SaveSpec::In ? "input " : "output ", index);
 }
 
+Tensor Call::element(int, int i) const {
+  if (n_.released) fail_released(n_.name());
+  return n_.lists.at(static_cast<size_t>(i)).tensor;
+}
+
 void OpNode::release() {
+  lists.clear();
   for (int k = 0; k < op.saved.count; ++k) saved[static_cast<size_t>(k)].tensor = {};
   if (op.saved.count) released = true;
 }
@@ -303,7 +309,7 @@ void Tensor::retain_grad() const {
   TensorImpl* self = p_.get();  // borrowed: a reference would be a cycle; delete_meta removes the hook
   fn->retain.push_back({m.retain_id, m.slot, [self](const Tensor& g) {
     AutogradMeta& mine = meta_of(self);
-    mine.grad = mine.grad.defined() ? add(mine.grad, g) : clone(g);
+    mine.grad = mine.grad.defined() ? bolide::add(mine.grad, g) : bolide::clone(g);
     return Tensor();
   }});
 }

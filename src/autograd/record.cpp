@@ -135,6 +135,8 @@ bool wanted(const OpNode& n, const SaveSpec& s) {
 void save_inputs(OpNode& n, const Value* args, bool in_place) {
   for (int k = 0; k < n.op.saved.count; ++k) {
     const SaveSpec& s = n.op.saved.specs[static_cast<size_t>(k)];
+    if (s.what == SaveSpec::List)
+      for (const Tensor& t : args[s.index].tensors()) n.lists.push_back({t, t.defined() ? t.version() : 0, false, 0, true});
     if (s.what != SaveSpec::In || args[s.index].tag != Value::Tag::Tensor || !wanted(n, s)) continue;
     SavedTensor& slot = n.saved[static_cast<size_t>(k)];
     slot.tensor = args[s.index].tensor();

@@ -18,13 +18,15 @@ enum Home : uint8_t { kFunction = 1, kMethod = 2, kInternal = 4 };
 enum Variant : uint8_t { kInPlace = 1, kOut = 2 };
 
 struct SaveSpec {
-  enum What : int8_t { In, Output } what = In;
+  enum What : int8_t { In, Output, List } what = In;
   int8_t index = 0;
   int8_t needed_by = -1;  // only when that argument needs a gradient; -1: always
 };
 /// saves(in<0>, out<0>, in_for<1, 0>): input 0, output 0, and input 1 where input 0 needs a gradient.
 template <int I> inline constexpr SaveSpec in{SaveSpec::In, I, -1};
 template <int I, int For> inline constexpr SaveSpec in_for{SaveSpec::In, I, For};
+/// All tensors of list argument I.
+template <int I> inline constexpr SaveSpec in_list{SaveSpec::List, I, -1};
 template <int I> inline constexpr SaveSpec out{SaveSpec::Output, I, -1};
 struct SaveList {
   std::array<SaveSpec, 6> specs{};
