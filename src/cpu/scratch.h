@@ -11,7 +11,11 @@
 
 namespace bolide::detail {
 
-enum class Scratch : int { PackedA, PackedB, Product, Operand, Columns, Gradient, Accumulator, kCount };
+enum class Scratch : int {
+  PackedA, PackedB, Product, Operand, Accumulator,  // of matrix products
+  Weights, Columns, Gradient, Widened, Plane,       // of convolutions
+  kCount
+};
 
 class ScratchBuffer {
  public:

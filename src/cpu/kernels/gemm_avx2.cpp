@@ -1,6 +1,7 @@
-// Map: AVX2 vectors | the products' kernels on them
+// Map: AVX2 vectors | the kernels of products and depthwise convolutions on them
 #include <immintrin.h>
 
+#include "cpu/conv_table.h"
 #include "cpu/gemm_table.h"
 
 #pragma GCC push_options
@@ -108,10 +109,12 @@ inline __m128 quad(const BFloat16* p) {
 constexpr int kUnroll = 2, kRows = 6, kDirectRows = 6, kDepth = 256, kBlockRows = 144, kBlockColumns = 2048;
 
 #include "cpu/kernels/gemm_tile.inl"
+#include "cpu/kernels/conv_tile.inl"
 
 }  // namespace avx2
 
 const GemmTable gemm_avx2 = avx2::kTable;
+const DepthwiseKernels depthwise_avx2 = avx2::kDepthwise;
 
 }  // namespace bolide::detail
 

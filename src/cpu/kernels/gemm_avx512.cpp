@@ -1,6 +1,7 @@
-// Map: AVX-512 vectors | the products' kernels on them
+// Map: AVX-512 vectors | the kernels of products and depthwise convolutions on them
 #include <immintrin.h>
 
+#include "cpu/conv_table.h"
 #include "cpu/gemm_table.h"
 
 // GCC 12 warns of its own headers' undefined vectors.
@@ -70,10 +71,12 @@ inline __m128 quad(const BFloat16* p) {
 constexpr int kUnroll = 2, kRows = 14, kDirectRows = 6, kDepth = 256, kBlockRows = 336, kBlockColumns = 2048;
 
 #include "cpu/kernels/gemm_tile.inl"
+#include "cpu/kernels/conv_tile.inl"
 
 }  // namespace avx512
 
 const GemmTable gemm_avx512 = avx512::kTable;
+const DepthwiseKernels depthwise_avx512 = avx512::kDepthwise;
 
 }  // namespace bolide::detail
 

@@ -1,6 +1,7 @@
-// Map: SSE2 vectors | the products' kernels on them
+// Map: SSE2 vectors | the kernels of products and depthwise convolutions on them
 #include <immintrin.h>
 
+#include "cpu/conv_table.h"
 #include "cpu/gemm_table.h"
 
 namespace bolide::detail {
@@ -74,9 +75,11 @@ inline __m128 quad(const BFloat16* p) { return Vec<float>::load_wide(p); }
 constexpr int kUnroll = 1, kRows = 4, kDirectRows = 4, kDepth = 256, kBlockRows = 128, kBlockColumns = 2048;
 
 #include "cpu/kernels/gemm_tile.inl"
+#include "cpu/kernels/conv_tile.inl"
 
 }  // namespace baseline
 
 const GemmTable gemm_baseline = baseline::kTable;
+const DepthwiseKernels depthwise_baseline = baseline::kDepthwise;
 
 }  // namespace bolide::detail

@@ -1,0 +1,81 @@
+// Map: depthwise rows | depthwise weight sums
+//
+// Included once for each instruction set after the vectors of its gemm file's kind (Vec<float>) are defined.
+
+// Taps known when compiled stay in registers, as do the sums of four vectors of pixels.
+template <int kTaps, int kVectors>
+[[gnu::always_inline]] inline void depthwise_pixels(const float* x, const int64_t* offsets, int64_t taps, const float* w,
+                                                    float bias, bool relu, float* y) {
+  using X = Vec<float>;
+  X::V acc[kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) acc[v] = X::set1(bias);
+  const int64_t count = kTaps ? kTaps : taps;
+#pragma GCC unroll 9
+  for (int64_t t = 0; t < count; ++t) {
+    const auto factor = X::set1(w[t]);
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) acc[v] = X::fma(X::load(x + offsets[t] + v * X::kWidth), factor, acc[v]);
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) X::store(y + v * X::kWidth, relu ? X::relu(acc[v]) : acc[v]);
+}
+
+template <int kTaps>
+void depthwise_rows(const DepthwisePlane& p, const float* w, float bias, bool relu, float* y) {
+  constexpr int64_t width = Vec<float>::kWidth;
+  for (int64_t row = 0; row < p.rows; ++row, y += p.columns) {
+    const float* x = p.x + row * p.row_step;
+    int64_t j = 0;
+    for (; j + 4 * width <= p.columns; j += 4 * width) {
+      depthwise_pixels<kTaps, 4>(x + j, p.offsets, p.taps, w, bias, relu, y + j);
+    }
+    for (; j + width <= p.columns; j += width) {
+      depthwise_pixels<kTaps, 1>(x + j, p.offsets, p.taps, w, bias, relu, y + j);
+    }
+    if (j < p.columns) {
+      float last[width];
+      depthwise_pixels<kTaps, 1>(x + j, p.offsets, p.taps, w, bias, relu, last);
+      for (int64_t i = 0; j + i < p.columns; ++i) y[j + i] = last[i];
+    }
+  }
+}
+
+inline void depthwise_forward(const DepthwisePlane& p, const float* w, float bias, bool relu, float* y) {
+  if (p.taps == 9) depthwise_rows<9>(p, w, bias, relu, y); else depthwise_rows<0>(p, w, bias, relu, y);
+}
+
+// kTaps of the taps from `first` on.
+template <int kTaps>
+void depthwise_sums(const DepthwisePlane& p, int64_t first, const float* dy, float* dw) {
+  using X = Vec<float>;
+  X::V acc[kTaps];
+#pragma GCC unroll 9
+  for (int t = 0; t < kTaps; ++t) acc[t] = X::zero();
+  const int64_t whole = p.columns / X::kWidth * X::kWidth;
+  const auto mask = X::part(int(p.columns - whole));
+  for (int64_t row = 0; row < p.rows; ++row, dy += p.columns) {
+    const float* x = p.x + row * p.row_step;
+    for (int64_t j = 0; j < whole; j += X::kWidth) {
+      const auto gradient = X::load(dy + j);
+#pragma GCC unroll 9
+      for (int t = 0; t < kTaps; ++t) acc[t] = X::fma(X::load(x + j + p.offsets[first + t]), gradient, acc[t]);
+    }
+    if (whole == p.columns) continue;
+    const auto gradient = X::load_part(dy + whole, mask);
+#pragma GCC unroll 9
+    for (int t = 0; t < kTaps; ++t) {
+      acc[t] = X::fma(X::load_part(x + whole + p.offsets[first + t], mask), gradient, acc[t]);
+    }
+  }
+  for (int t = 0; t < kTaps; ++t) dw[first + t] += X::sum(acc[t]);
+}
+
+inline void depthwise_weights(const DepthwisePlane& p, const float* dy, float* dw) {
+  int64_t t = 0;
+  for (; t + 9 <= p.taps; t += 9) depthwise_sums<9>(p, t, dy, dw);
+  for (; t + 3 <= p.taps; t += 3) depthwise_sums<3>(p, t, dy, dw);
+  for (; t < p.taps; ++t) depthwise_sums<1>(p, t, dy, dw);
+}
+
+inline constexpr DepthwiseKernels kDepthwise = {depthwise_forward, depthwise_weights};
