@@ -12,6 +12,7 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
     init_binder(m);
     init_convert(m);
     init_autograd(m);
+    init_io(m);
     Py_RETURN_NONE;
   });
   if (!ok) {
