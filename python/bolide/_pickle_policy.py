@@ -1,9 +1,9 @@
 """Which names a file may refer to when it is loaded with `weights_only=False`.
 
-A pickle can call whatever it names. Here it may name classes and functions of the user's own modules, of Bolide, the
-parts of NumPy that arrays need, and of the standard library what holds values. It may not name what runs programs,
-opens files or evaluates text: a checkpoint has no use for those, a malicious one has. This is no sandbox, since the
-user's own modules are trusted. `load(..., pickle_module=pickle)` asks for Python's own rules instead.
+A pickle can call whatever it names. Here it may name classes and functions of the user's own modules, of Bolide,
+the parts of NumPy that arrays need, and of the standard library what holds values. It may not name what runs
+programs, opens files or evaluates text: a checkpoint has no use for those, a malicious one has. This is no sandbox,
+since the user's own modules are trusted. `load(..., pickle_module=pickle)` asks for Python's own rules instead.
 """
 
 from __future__ import annotations
@@ -16,26 +16,71 @@ from typing import Any
 import bolide
 
 _BUILTINS = frozenset(
-    "list dict set frozenset tuple int float bool complex str bytes bytearray slice range object type Ellipsis "
-    "NotImplemented len min max sum abs sorted any all round zip enumerate reversed iter map filter divmod pow repr "
-    "hash id callable isinstance issubclass staticmethod classmethod property super print".split())
+    "list dict set frozenset tuple int float bool complex str bytes bytearray slice range object type "
+    "Ellipsis NotImplemented len min max sum abs sorted any all round zip enumerate reversed iter map filter divmod pow "
+    "repr hash id callable isinstance issubclass staticmethod classmethod property super print".split()
+)
 
 # Modules of the standard library that hold values; the others are refused.
 _STANDARD = {
-    "collections": None, "datetime": None, "decimal": None, "fractions": None, "enum": None, "uuid": None,
-    "zoneinfo": None, "random": {"Random"}, "string": None, "math": None, "numbers": None, "array": None,
-    "functools": {"partial", "reduce"}, "copyreg": {"_reconstructor", "__newobj__", "__newobj_ex__"},
-    "_codecs": {"encode"}, "pathlib": None, "argparse": {"Namespace"}, "types": {"SimpleNamespace", "MappingProxyType",
-                                                                               "NoneType", "EllipsisType"},
-    "typing": None, "dataclasses": None, "abc": None, "itertools": None, "re": {"_compile"}, "ipaddress": None,
-    "logging": {"getLogger", "Logger", "RootLogger"}, "weakref": {"WeakKeyDictionary", "WeakValueDictionary", "ref"},
-    "operator": {"add", "sub", "mul", "truediv", "neg", "itemgetter", "getitem", "lt", "le", "gt", "ge", "eq", "ne"},
-    "time": {"struct_time"}, "fnmatch": None, "textwrap": None, "heapq": None, "statistics": None, "cmath": None}
+    "collections": None,
+    "datetime": None,
+    "decimal": None,
+    "fractions": None,
+    "enum": None,
+    "uuid": None,
+    "zoneinfo": None,
+    "random": {"Random"},
+    "string": None,
+    "math": None,
+    "numbers": None,
+    "array": None,
+    "functools": {"partial", "reduce"},
+    "copyreg": {"_reconstructor", "__newobj__", "__newobj_ex__"},
+    "_codecs": {"encode"},
+    "pathlib": None,
+    "argparse": {"Namespace"},
+    "types": {"SimpleNamespace", "MappingProxyType", "NoneType", "EllipsisType"},
+    "typing": None,
+    "dataclasses": None,
+    "abc": None,
+    "itertools": None,
+    "re": {"_compile"},
+    "ipaddress": None,
+    "logging": {"getLogger", "Logger", "RootLogger"},
+    "weakref": {"WeakKeyDictionary", "WeakValueDictionary", "ref"},
+    "operator": {
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "neg",
+        "itemgetter",
+        "getitem",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "eq",
+        "ne",
+    },
+    "time": {"struct_time"},
+    "fnmatch": None,
+    "textwrap": None,
+    "heapq": None,
+    "statistics": None,
+    "cmath": None,
+}
 
 _NUMPY_NAMES = frozenset("ndarray dtype matrix recarray record ma generic".split())
 _NUMPY_MODULES = ("numpy.dtypes", "numpy.random", "numpy.ma.core", "numpy.matrixlib.defmatrix", "numpy.rec")
-_TORCH_FUNCTION_MODULES = ("torch._utils", "torch._tensor", "torch.nn.functional", "torch.nn.init",
-                           "torch.optim.lr_scheduler")
+_TORCH_FUNCTION_MODULES = (
+    "torch._utils",
+    "torch._tensor",
+    "torch.nn.functional",
+    "torch.nn.init",
+    "torch.optim.lr_scheduler",
+)
 _TORCH_REFUSED = frozenset("load save compile from_file set_default_device set_default_dtype".split())
 
 
@@ -43,9 +88,10 @@ def refuse(module: str, name: str) -> Any:
     """Raise the error of a name that a file may not refer to."""
     full = name if module == "builtins" else f"{module}.{name}"
     raise pickle.UnpicklingError(
-        f"the file refers to {full}, which is refused even with weights_only=False: no checkpoint needs it, and with it a "
-        f"file can run code. If you trust the file, `load(..., weights_only=False, pickle_module=pickle)` gives it "
-        f"free rein.")
+        f"the file refers to {full}, which is refused even with weights_only=False: no checkpoint needs it, and "
+        f"with it a file can run code. If you trust the file, `load(..., weights_only=False, pickle_module=pickle)` "
+        f"gives it free rein."
+    )
 
 
 def check_name(module: str, name: str) -> None:
@@ -60,14 +106,28 @@ def check_name(module: str, name: str) -> None:
         if "." in name or name in _TORCH_REFUSED:
             refuse(module, name)
     elif package == "numpy":
-        core = module in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
-        if not (module == "numpy" and (name in _NUMPY_NAMES or isinstance(getattr(_numpy(), name, None), type))
-                or core and name in ("_reconstruct", "scalar", "_frombuffer")
-                or module.startswith(_NUMPY_MODULES)):
+        core = module in (
+            "numpy.core.multiarray",
+            "numpy._core.multiarray",
+            "numpy.core.numeric",
+            "numpy._core.numeric",
+        )
+        if not (
+            module == "numpy"
+            and (name in _NUMPY_NAMES or isinstance(getattr(_numpy(), name, None), type))
+            or core
+            and name in ("_reconstruct", "scalar", "_frombuffer")
+            or module.startswith(_NUMPY_MODULES)
+        ):
             refuse(module, name)
     elif package in sys.stdlib_module_names:
         allowed = _STANDARD.get(module, False) if module != "_collections_abc" else None
-        if allowed is False or (allowed is not None and name not in allowed) or "." in name and allowed is not None:
+        if (
+            allowed is False
+            or (allowed is not None and name not in allowed)
+            or "." in name
+            and allowed is not None
+        ):
             refuse(module, name)
 
 

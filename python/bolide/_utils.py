@@ -1,7 +1,7 @@
-"""The functions that files call to make tensors: `_rebuild_tensor_v2(storage, offset, sizes, ...)` and its kin.
+"""The functions that files call to make tensors: `_rebuild_tensor_v2(storage, offset, ...)` and its kin.
 
-Files name them `torch._utils._rebuild_tensor_v2`; bolide.serialization translates. All arguments come from files,
-so everything is checked here or in the core, and nothing that a file names is called.
+Files name them `torch._utils._rebuild_tensor_v2`; bolide.serialization translates. All arguments come from
+files, so everything is checked here or in the core, and nothing that a file names is called.
 """
 
 from __future__ import annotations
@@ -48,13 +48,22 @@ def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any) -> Any:
     return _view(storage, getattr(storage, "dtype", None), offset, size, stride)
 
 
-def _rebuild_tensor_v2(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any,
-                       metadata: Any = None) -> Any:
+def _rebuild_tensor_v2(
+    storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, metadata: Any = None
+) -> Any:
     return _grad(_lazy(_rebuild_tensor(storage, offset, size, stride), metadata), requires_grad)
 
 
-def _rebuild_tensor_v3(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, dtype: Any,
-                       metadata: Any = None) -> Any:
+def _rebuild_tensor_v3(
+    storage: Any,
+    offset: Any,
+    size: Any,
+    stride: Any,
+    requires_grad: Any,
+    hooks: Any,
+    dtype: Any,
+    metadata: Any = None,
+) -> Any:
     return _grad(_lazy(_view(storage, dtype, offset, size, stride), metadata), requires_grad)
 
 
@@ -117,7 +126,12 @@ def _check_compressed(starts: Any, indices: Any, values: Any, size: Any, rows: i
     _tensor(starts), _tensor(indices), _tensor(values)
     row, flat = starts.flatten().tolist(), indices.flatten().tolist()
     count = len(flat)
-    ok = len(row) == rows + 1 and row[0] == 0 and row[-1] == count and all(a <= b for a, b in zip(row, row[1:]))
+    ok = (
+        len(row) == rows + 1
+        and row[0] == 0
+        and row[-1] == count
+        and all(a <= b for a, b in zip(row, row[1:]))
+    )
     if not ok or values.shape[0] != count or any(not 0 <= i < columns for i in flat):
         raise RuntimeError(f"damaged: the indices of a sparse tensor of size {tuple(size)} are not valid")
 
@@ -149,14 +163,20 @@ def _rebuild_device_tensor_from_cpu_tensor(data: Any, dtype: Any, device: Any, r
 
 def _unsupported(name: str) -> Any:
     def rebuild(*args: Any) -> Any:
-        raise NotImplementedError(f"the file holds a tensor made by torch._utils.{name}, which Bolide does not have")
+        raise NotImplementedError(
+            f"the file holds a tensor made by torch._utils.{name}, which Bolide does not have"
+        )
 
     rebuild.__name__ = rebuild.__qualname__ = name
     return rebuild
 
 
-for _name in ("_rebuild_qtensor", "_rebuild_nested_tensor", "_rebuild_wrapper_subclass",
-              "_rebuild_device_tensor_from_numpy"):
+for _name in (
+    "_rebuild_qtensor",
+    "_rebuild_nested_tensor",
+    "_rebuild_wrapper_subclass",
+    "_rebuild_device_tensor_from_numpy",
+):
     globals()[_name] = _unsupported(_name)
 
 
@@ -172,8 +192,11 @@ def _get_layout(name: Any) -> Any:
 
 
 def _reduce_tensor(tensor: Any, storage_of: Any) -> tuple:
-    """(function, arguments) for a tensor; `storage_of(tensor)` gives what the pickler writes as its storage."""
-    kind, state = type(tensor), {k: v for k, v in (getattr(tensor, "__dict__", None) or {}).items() if k != "grad"}
+    """(function, arguments) for a tensor; `storage_of(tensor)` is what the pickler writes as its storage."""
+    kind, state = (
+        type(tensor),
+        {k: v for k, v in (getattr(tensor, "__dict__", None) or {}).items() if k != "grad"},
+    )
     is_parameter = isinstance(tensor, bolide.nn.Parameter)
     plain = tensor.detach() if is_parameter or kind is not bolide.Tensor else tensor
     if is_parameter:

@@ -1,8 +1,8 @@
 """Saving and loading: `save`, `load`, and the list of classes that files may name (`add_safe_globals`).
 
-Files are those of PyTorch, in both directions. `load` runs nothing from a file unless told to (`weights_only=False`),
-checks every size and checksum, and reads each tensor straight into its memory (or maps it, with `mmap=True`). `save`
-writes a new file beside the old one and replaces it when it is complete.
+Files are those of PyTorch, in both directions. `load` runs nothing from a file unless told to
+(`weights_only=False`), checks every size and checksum, and reads each tensor straight into its memory (or maps it,
+with `mmap=True`). `save` writes a new file beside the old one and replaces it when it is complete.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import contextlib
 import io
 import os
 import pickle
-import struct
 import stat
+import struct
 import sys
 import types
 from collections import Counter, OrderedDict
@@ -24,8 +24,15 @@ from bolide import _C, _utils
 from bolide import _pickle_policy as policy
 from bolide.storage import TypedStorage, UntypedStorage, legacy_classes
 
-__all__ = ["add_safe_globals", "clear_safe_globals", "get_safe_globals", "load", "remove_safe_globals",
-           "safe_globals", "save"]
+__all__ = [
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "load",
+    "remove_safe_globals",
+    "safe_globals",
+    "save",
+]
 
 DEFAULT_PROTOCOL = 2
 _MAGIC, _STREAM_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -35,9 +42,12 @@ _STORAGE_CLASSES = legacy_classes()
 # ---- names: ours and PyTorch's -----------------------------------------------------------------
 
 # Where files look for what Bolide keeps elsewhere: (module, name) of ours -> of PyTorch.
-_TO_FILE = {("bolide._utils", "_rebuild_from_type_v2"): ("torch._tensor", "_rebuild_from_type_v2"),
-            ("bolide._utils", "_get_layout"): ("torch.serialization", "_get_layout"),
-            ("bolide._C", "Tensor"): ("torch", "Tensor"), ("bolide", "Generator"): ("torch._C", "Generator")}
+_TO_FILE = {
+    ("bolide._utils", "_rebuild_from_type_v2"): ("torch._tensor", "_rebuild_from_type_v2"),
+    ("bolide._utils", "_get_layout"): ("torch.serialization", "_get_layout"),
+    ("bolide._C", "Tensor"): ("torch", "Tensor"),
+    ("bolide", "Generator"): ("torch._C", "Generator"),
+}
 _FROM_FILE = {theirs: ours for ours, theirs in _TO_FILE.items()}
 
 
@@ -48,7 +58,7 @@ def _file_name(module: str, name: str) -> tuple[str, str]:
     if module == "bolide.storage" and name in _STORAGE_CLASSES:
         return "torch", name
     if module == "bolide" or module.startswith("bolide."):
-        return "torch" + module[len("bolide"):], name
+        return "torch" + module[len("bolide") :], name
     return module, name
 
 
@@ -141,16 +151,21 @@ def _restore(storage: UntypedStorage, location: str) -> UntypedStorage:
     if kind == "cuda":
         if not bolide.cuda.is_available():
             raise RuntimeError(
-                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
-                "running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map "
-                "your storages to the CPU.")
+                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If "
+                "you are running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') "
+                "to map your storages to the CPU."
+            )
         index = bolide.device(location).index or 0
         if index >= bolide.cuda.device_count():
-            raise RuntimeError(f"Attempting to deserialize object on CUDA device {index} but torch.cuda.device_count() "
-                               f"is {bolide.cuda.device_count()}. Please use torch.load with map_location to map your "
-                               f"storages to an existing device.")
+            raise RuntimeError(
+                f"Attempting to deserialize object on CUDA device {index} but torch.cuda.device_count() "
+                f"is {bolide.cuda.device_count()}. Please use torch.load with map_location to map your "
+                f"storages to an existing device."
+            )
         return storage.to(location)
-    raise RuntimeError(f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {location})")
+    raise RuntimeError(
+        f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {location})"
+    )
 
 
 def _restorer(map_location: Any) -> Callable[[UntypedStorage, str], UntypedStorage]:
@@ -188,7 +203,9 @@ class _Storages:
         data, dtype_name, location = self._archive.load(key)
         dtype = bolide.uint8 if dtype_name == "" else getattr(bolide, dtype_name, None)
         if dtype is None:
-            raise NotImplementedError(f"the file holds values of type torch.{dtype_name}, which Bolide does not have")
+            raise NotImplementedError(
+                f"the file holds values of type torch.{dtype_name}, which Bolide does not have"
+            )
         storage = UntypedStorage.__new__(UntypedStorage)
         storage._bytes = data
         return TypedStorage(wrap_storage=self._restore(storage, location), dtype=dtype)
@@ -197,18 +214,25 @@ class _Storages:
 # ---- load --------------------------------------------------------------------------------------
 
 
-def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, pickle_module: Any = None, *,
-         weights_only: bool | None = None, mmap: bool | None = None, **pickle_load_args: Any) -> Any:
+def load(
+    f: str | os.PathLike[str] | IO[bytes],
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
+) -> Any:
     """Read an object that `save` (or PyTorch's) wrote.
 
     Args:
         f: a path, or a file object opened for reading in binary mode.
         map_location: where tensors go: a device, a dictionary from device to device, or a function
             (storage, location) -> storage or None. Default: where they were.
-        pickle_module: a module like `pickle` whose Unpickler reads the object by its own rules, running whatever the
-            file says. Only for files from a source you trust.
-        weights_only: True (the default) makes tensors, numbers, texts, containers and what `add_safe_globals` allows.
-            False also makes modules and other objects, except from names that only serve to run code.
+        pickle_module: a module like `pickle` whose Unpickler reads the object by its own rules, running whatever
+            the file says. Only for files from a source you trust.
+        weights_only: True (the default) makes tensors, numbers, texts, containers and what `add_safe_globals`
+            allows. False also makes modules and other objects, except from names that only serve to run code.
         mmap: tensors are views of the file, mapped copy-on-write. Only for paths.
         pickle_load_args: passed to the Unpickler when weights_only is False.
 
@@ -227,8 +251,10 @@ def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, pickle
         return bolide.jit.load(f, map_location=map_location)
     archive = _C._Archive(source, name, bool(mmap), weights_only, list(_safe) if weights_only else [])
     if mmap and archive.is_stream:
-        raise RuntimeError("mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, "
-                           "please torch.save your checkpoint with this option in order to use mmap.")
+        raise RuntimeError(
+            "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, "
+            "please torch.save your checkpoint with this option in order to use mmap."
+        )
     storages = _Storages(archive, map_location)
     if weights_only:
         out = archive.replay(_resolver(), storages, _new, _build)
@@ -246,23 +272,31 @@ def _source(f: Any, mmap: bool) -> tuple[Any, str]:
     if mmap:
         raise ValueError("f must be a string filename in order to use mmap argument")
     if not hasattr(f, "read"):
-        raise AttributeError(f"'{type(f).__name__}' object has no attribute 'read'. You can only torch.load from a path or "
-                             f"a file object; wrap other data in io.BytesIO.")
+        raise AttributeError(
+            f"'{type(f).__name__}' object has no attribute 'read'. You can only torch.load from a path or "
+            f"a file object; wrap other data in io.BytesIO."
+        )
     name = str(getattr(f, "name", None) or f"<{type(f).__name__}>")
     if type(f) in (io.BufferedReader, io.FileIO, io.BufferedRandom):
         with contextlib.suppress(OSError):
             if stat.S_ISREG(os.fstat(f.fileno()).st_mode):
                 return (f.fileno(), f.tell()), name
     if type(f) is io.BytesIO:
-        return (f.getbuffer()[f.tell():],), name
+        return (f.getbuffer()[f.tell() :],), name
     return (f.read(),), name
 
 
 def _resolver() -> Callable[[str], Any]:
     """full name -> object, for the names that the core let through."""
-    table: dict[str, Any] = {"collections.OrderedDict": OrderedDict, "collections.Counter": Counter, "set": set,
-                             "complex": complex, "bytearray": bytearray, "_codecs.encode": _encode,
-                             "torch.nn.parameter.Parameter": bolide.nn.Parameter}
+    table: dict[str, Any] = {
+        "collections.OrderedDict": OrderedDict,
+        "collections.Counter": Counter,
+        "set": set,
+        "complex": complex,
+        "bytearray": bytearray,
+        "_codecs.encode": _encode,
+        "torch.nn.parameter.Parameter": bolide.nn.Parameter,
+    }
 
     def resolve(full: str) -> Any:
         if full in _safe:
@@ -365,7 +399,9 @@ class _Plan:
         key, size, location = known
         previous = self.types.setdefault(key, dtype)
         if previous is not dtype and previous is not None and dtype is not None:
-            raise RuntimeError("Cannot save multiple tensors or storages that view the same data as different types")
+            raise RuntimeError(
+                "Cannot save multiple tensors or storages that view the same data as different types"
+            )
         cls, item = _storage_class(dtype)
         pid = ("storage", cls, key, location, size // item)
         return (*pid, None) if self.stream else pid
@@ -452,23 +488,30 @@ class _NamingPickler(pickle._Pickler):
     dispatch = {**pickle._Pickler.dispatch, types.FunctionType: lambda self, obj: self.save_global(obj)}
 
 
-def save(obj: Any, f: str | os.PathLike[str] | IO[bytes], pickle_module: Any = pickle,
-         pickle_protocol: int = DEFAULT_PROTOCOL, _use_new_zipfile_serialization: bool = True,
-         _disable_byteorder_record: bool = False) -> None:
+def save(
+    obj: Any,
+    f: str | os.PathLike[str] | IO[bytes],
+    pickle_module: Any = pickle,
+    pickle_protocol: int = DEFAULT_PROTOCOL,
+    _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
+) -> None:
     """Write an object: tensors, and everything that can be pickled around them.
 
     Tensors that share memory share it again after loading; a view saves its whole storage.
 
     Args:
         obj: what to save.
-        f: a path, or a file object opened for writing in binary mode. A file that exists is replaced when the new one
-            is complete, so that an interrupted save leaves it as it was.
+        f: a path, or a file object opened for writing in binary mode. A file that exists is replaced when the new
+            one is complete, so that an interrupted save leaves it as it was.
         pickle_module: module whose Pickler writes objects that are no tensors.
         pickle_protocol: 2 (the default) and 3 can be loaded with weights_only.
         _use_new_zipfile_serialization: False writes the form from before PyTorch 1.6.
     """
     if not isinstance(f, (str, os.PathLike)) and not hasattr(f, "write"):
-        raise AttributeError(f"expected 'f' to be a path or a file object with a write() method, got {type(f).__name__}")
+        raise AttributeError(
+            f"expected 'f' to be a path or a file object with a write() method, got {type(f).__name__}"
+        )
     plan = _Plan(stream=not _use_new_zipfile_serialization)
     data = _pickled(obj, plan, pickle_module, pickle_protocol)
     if not _use_new_zipfile_serialization:
@@ -477,8 +520,15 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes], pickle_module: Any = p
     config = _save_config()
     path = os.fsencode(f) if isinstance(f, (str, os.PathLike)) else None
     folder = _C._archive_folder(os.fspath(f)) if path is not None else "archive"
-    _C._write_archive(path if path is not None else f.write, folder, data, [t for t, _ in plan.storages],
-                      config["alignment"], config["crc32"], True)
+    _C._write_archive(
+        path if path is not None else f.write,
+        folder,
+        data,
+        [t for t, _ in plan.storages],
+        config["alignment"],
+        config["crc32"],
+        True,
+    )
 
 
 def _save_config() -> dict[str, Any]:
@@ -490,8 +540,11 @@ def _save_config() -> dict[str, Any]:
 
 def _save_stream(data: bytes, plan: _Plan, f: Any, protocol: int) -> None:
     """The form before PyTorch 1.6: pickles, then the storages' bytes, in the order of their keys as text."""
-    info = {"protocol_version": _STREAM_PROTOCOL, "little_endian": True,
-            "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    info = {
+        "protocol_version": _STREAM_PROTOCOL,
+        "little_endian": True,
+        "type_sizes": {"short": 2, "int": 4, "long": 4},
+    }
     keys = sorted(str(i) for i in range(len(plan.storages)))
     with _opened(f) as out:
         for part in (_MAGIC, _STREAM_PROTOCOL, info):

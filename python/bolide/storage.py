@@ -16,7 +16,7 @@ __all__ = ["TypedStorage", "UntypedStorage"]
 
 
 class UntypedStorage:
-    """The bytes of a storage. `UntypedStorage(n)` makes n uninitialised bytes, or one byte per item of a list."""
+    """The bytes of a storage: `UntypedStorage(n)` makes n uninitialised ones, a list gives their values."""
 
     __slots__ = ("_bytes", "__weakref__")
 
@@ -130,8 +130,14 @@ class TypedStorage:
 
     __slots__ = ("_untyped", "dtype", "__weakref__")
 
-    def __init__(self, source: Any = 0, *, wrap_storage: UntypedStorage | None = None, dtype: Any = None,
-                 device: Any = None) -> None:
+    def __init__(
+        self,
+        source: Any = 0,
+        *,
+        wrap_storage: UntypedStorage | None = None,
+        dtype: Any = None,
+        device: Any = None,
+    ) -> None:
         self.dtype = bolide.get_default_dtype() if dtype is None else dtype
         if wrap_storage is not None:
             self._untyped = wrap_storage
@@ -223,7 +229,8 @@ class TypedStorage:
 
     def __repr__(self) -> str:
         values = "".join(f" {v}\n" for v in self.tolist())
-        return f"{values}[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {self.size()}]"
+        kind = f"dtype={self.dtype}, device={self.device}"
+        return f"{values}[torch.storage.TypedStorage({kind}) of size {self.size()}]"
 
 
 def _legacy_class(name: str, dtype_name: str) -> type[TypedStorage] | None:
@@ -238,10 +245,20 @@ def _legacy_class(name: str, dtype_name: str) -> type[TypedStorage] | None:
     return type(name, (TypedStorage,), {"__slots__": (), "__init__": __init__, "__module__": "bolide"})
 
 
-_LEGACY = {"FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16",
-           "BFloat16Storage": "bfloat16", "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16",
-           "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool",
-           "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128"}
+_LEGACY = {
+    "FloatStorage": "float32",
+    "DoubleStorage": "float64",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128",
+}
 
 
 def legacy_classes() -> dict[str, type[TypedStorage]]:
