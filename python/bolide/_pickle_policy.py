@@ -1,9 +1,10 @@
 """Which names a file may refer to when it is loaded with `weights_only=False`.
 
-A pickle can call whatever it names. Here it may name classes and functions of the user's own modules, of Bolide,
-the parts of NumPy that arrays need, and of the standard library what holds values. It may not name what runs
-programs, opens files or evaluates text: a checkpoint has no use for those, a malicious one has. This is no sandbox,
-since the user's own modules are trusted. `load(..., pickle_module=pickle)` asks for Python's own rules instead.
+A pickle can call whatever it names. Here it may name classes and functions of the user's own modules, of
+Bolide, the parts of NumPy that arrays need, and of the standard library what holds values. It may not name
+what runs programs, opens files or evaluates text: a checkpoint has no use for those, a malicious one has.
+This is no sandbox, since the user's own modules are trusted. `load(..., pickle_module=pickle)` asks for
+Python's own rules instead.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import bolide
 
 _BUILTINS = frozenset(
     "list dict set frozenset tuple int float bool complex str bytes bytearray slice range object type "
-    "Ellipsis NotImplemented len min max sum abs sorted any all round zip enumerate reversed iter map filter divmod pow "
+    "Ellipsis NotImplemented len min max sum abs sorted any all round zip enumerate reversed iter "
+    "map filter divmod pow "
     "repr hash id callable isinstance issubclass staticmethod classmethod property super print".split()
 )
 
@@ -88,8 +90,10 @@ def refuse(module: str, name: str) -> Any:
     """Raise the error of a name that a file may not refer to."""
     full = name if module == "builtins" else f"{module}.{name}"
     raise pickle.UnpicklingError(
-        f"the file refers to {full}, which is refused even with weights_only=False: no checkpoint needs it, and "
-        f"with it a file can run code. If you trust the file, `load(..., weights_only=False, pickle_module=pickle)` "
+        f"the file refers to {full}, which is refused even with weights_only=False: no checkpoint "
+        f"needs it, and "
+        f"with it a file can run code. If you trust the file, `load(..., weights_only=False, "
+        f"pickle_module=pickle)` "
         f"gives it free rein."
     )
 

@@ -1,8 +1,8 @@
 """Saving and loading: `save`, `load`, and the list of classes that files may name (`add_safe_globals`).
 
 Files are those of PyTorch, in both directions. `load` runs nothing from a file unless told to
-(`weights_only=False`), checks every size and checksum, and reads each tensor straight into its memory (or maps it,
-with `mmap=True`). `save` writes a new file beside the old one and replaces it when it is complete.
+(`weights_only=False`), checks every size and checksum, and reads each tensor straight into its memory (or
+maps it, with `mmap=True`). `save` writes a new file beside the old one and replaces it when it is complete.
 """
 
 from __future__ import annotations
@@ -151,9 +151,9 @@ def _restore(storage: UntypedStorage, location: str) -> UntypedStorage:
     if kind == "cuda":
         if not bolide.cuda.is_available():
             raise RuntimeError(
-                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If "
-                "you are running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') "
-                "to map your storages to the CPU."
+                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. "
+                "If you are running on a CPU-only machine, please use torch.load with "
+                "map_location=torch.device('cpu') to map your storages to the CPU."
             )
         index = bolide.device(location).index or 0
         if index >= bolide.cuda.device_count():
@@ -229,8 +229,8 @@ def load(
         f: a path, or a file object opened for reading in binary mode.
         map_location: where tensors go: a device, a dictionary from device to device, or a function
             (storage, location) -> storage or None. Default: where they were.
-        pickle_module: a module like `pickle` whose Unpickler reads the object by its own rules, running whatever
-            the file says. Only for files from a source you trust.
+        pickle_module: a module like `pickle` whose Unpickler reads the object by its own rules, running
+            whatever the file says. Only for files from a source you trust.
         weights_only: True (the default) makes tensors, numbers, texts, containers and what `add_safe_globals`
             allows. False also makes modules and other objects, except from names that only serve to run code.
         mmap: tensors are views of the file, mapped copy-on-write. Only for paths.
@@ -502,8 +502,8 @@ def save(
 
     Args:
         obj: what to save.
-        f: a path, or a file object opened for writing in binary mode. A file that exists is replaced when the new
-            one is complete, so that an interrupted save leaves it as it was.
+        f: a path, or a file object opened for writing in binary mode. A file that exists is replaced when
+            the new one is complete, so that an interrupted save leaves it as it was.
         pickle_module: module whose Pickler writes objects that are no tensors.
         pickle_protocol: 2 (the default) and 3 can be loaded with weights_only.
         _use_new_zipfile_serialization: False writes the form from before PyTorch 1.6.
