@@ -151,7 +151,8 @@ struct Register {
   using F = detail::Function<decltype(&Op::forward)>;
   static_assert(schema::Signature<decltype(&Op::forward)>::template matches<F::kSkip>(schema::parse(Op::schema)),
                 "schema and signature of forward differ");
-  static inline OpInfo info;
+  // constant-initialised, so that it exists before any registration runs
+  static inline constinit OpInfo info{};
   Register() {
     info.schema = schema::parse(Op::schema);
     if constexpr (requires { Op::kind; }) info.kind = Op::kind;

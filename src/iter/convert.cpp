@@ -56,7 +56,8 @@ Scalar load_scalar(DType t, const char* src) {
     if constexpr (std::is_same_v<T, bool>) s = Scalar(v);
     else if constexpr (std::is_integral_v<T>) s = Scalar(static_cast<int64_t>(v));
     else if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>) s = Scalar(complex128(v));
-    else s = Scalar(static_cast<double>(static_cast<float>(0) + v));
+    else if constexpr (std::is_same_v<T, double>) s = Scalar(v);
+    else s = Scalar(static_cast<double>(static_cast<float>(v)));
   });
   return s;
 }

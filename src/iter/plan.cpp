@@ -71,6 +71,10 @@ Plan::Plan(const char* op, Out out, DType result, std::span<const Operand> input
     else if (!(shape_ == o.tensor->sizes())) shape_ = broadcast(shape_, o.tensor->sizes());
     first = false;
   }
+  if (out.in_place) {  // inputs broadcast to what is written
+    const Dims whole = broadcast(shape_, out.tensor->sizes());
+    if (whole == out.tensor->sizes()) shape_ = whole;
+  }
   BOLIDE_CHECK(shape_.size() <= kMaxDims, op, ": tensors of more than ", kMaxDims, " dimensions are not supported");
   check_same_device(op, inputs);
   choose_output(op, out, result);

@@ -18,7 +18,6 @@ template <class List, class F>
 const Tensor& fill_random(const char* op, const Tensor& self, Generator* g, F&& fill) {
   if (self.device().is_meta() || !self.numel()) return self;
   Generator& gen = generator_or_default(g);
-  const std::lock_guard lock(gen.mutex());
   Tensor target = self;
   DType t = self.dtype();
   // dense in some order of dimensions: the memory is filled as it lies
@@ -195,10 +194,7 @@ struct Randperm {
     BOLIDE_CHECK(n >= 0, "n must be non-negative, got", n);
     const Tensor t = empty({n}, DType::Int64, device);
     Generator& gen = generator_or_default(g);
-    {
-      const std::lock_guard lock(gen.mutex());
-      random::randperm<int64_t>(gen, t.data<int64_t>(), n);
-    }
+    random::randperm<int64_t>(gen, t.data<int64_t>(), n);
     return finish(cast(t, dtype.value_or(DType::Int64)), grad);
   }
 };

@@ -1,0 +1,272 @@
+"""Tensor methods that are Python's business: conversion, NumPy, copying, pickling, backward, hooks."""
+
+from . import _C, _functions
+from ._C import Tensor, _add_method, _ops
+
+
+def _method(function):
+    _add_method(function.__name__, function)
+    return function
+
+
+@_method
+def to(self, *args, **kwargs):
+    """to(dtype), to(device), to(device, dtype), to(other): self where nothing changes, else a copy."""
+    dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
+    copy, fmt = kwargs.pop("copy", False), kwargs.pop("memory_format", None)
+    kwargs.pop("non_blocking", None)
+    flags = 0
+    for a in args:
+        if a is None:
+            continue
+        if isinstance(a, Tensor):
+            dtype, device = a.dtype, a.device
+        elif isinstance(a, bool):
+            flags += 1
+            copy = a if flags == 2 else copy
+        elif isinstance(a, (_C.device, str, int)):
+            device = a
+        elif isinstance(a, _C.dtype) or a in (float, bool, complex):
+            dtype = a
+        elif isinstance(a, float):
+            dtype = _C.float64
+        else:
+            raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
+    if kwargs:
+        raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    return _C._to(self, dtype, device, copy, fmt)
+
+
+for _name, _dtype in {"float": _C.float32, "double": _C.float64, "half": _C.float16, "bfloat16": _C.bfloat16, "int": _C.int32,
+                      "long": _C.int64, "short": _C.int16, "char": _C.int8, "byte": _C.uint8, "bool": _C.bool,
+                      "cfloat": _C.complex64, "cdouble": _C.complex128}.items():
+
+    def _convert(self, memory_format=None, _dtype=_dtype):
+        return _C._to(self, _dtype, None, False, memory_format)
+
+    _convert.__name__ = _name
+    _convert.__doc__ = f"The values as {_dtype}."
+    _add_method(_name, _convert)
+
+
+@_method
+def cpu(self, memory_format=None):
+    """The tensor in the computer's own memory."""
+    return _C._to(self, None, "cpu", False, memory_format)
+
+
+@_method
+def cuda(self, device=None, non_blocking=False, memory_format=None):
+    """A copy on a CUDA device."""
+    return _C._to(self, None, "cuda" if device is None else device, False, memory_format)
+
+
+@_method
+def type(self, dtype=None, non_blocking=False):
+    """The type's name such as 'torch.FloatTensor', or the values as another dtype."""
+    if dtype is None:
+        return "torch." + _LEGACY[self.dtype]
+    if isinstance(dtype, str):
+        dtype = next(k for k, v in _LEGACY.items() if dtype.endswith("." + v))
+    return self.to(dtype)
+
+
+_LEGACY = {_C.float32: "FloatTensor", _C.float64: "DoubleTensor", _C.float16: "HalfTensor", _C.bfloat16: "BFloat16Tensor",
+           _C.uint8: "ByteTensor", _C.int8: "CharTensor", _C.int16: "ShortTensor", _C.int32: "IntTensor", _C.int64: "LongTensor",
+           _C.bool: "BoolTensor", _C.complex64: "ComplexFloatTensor", _C.complex128: "ComplexDoubleTensor"}
+
+
+@_method
+def type_as(self, other):
+    """The values in the dtype and on the device of ``other``."""
+    return self.to(other)
+
+
+@_method
+def numpy(self, *, force=False):
+    """A NumPy array that shares memory. Throws for tensors that require grad unless ``force``."""
+    import numpy as np
+
+    if force:
+        self = self.detach().cpu()
+    if self.requires_grad:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if self.device.type != "cpu":
+        raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+    return np.asarray(_C._buffer_view(self))
+
+
+@_method
+def __array__(self, dtype=None, copy=None):
+    array = self.numpy()
+    if dtype is not None and array.dtype != dtype:
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+_add_method("__array_priority__", 1000)
+
+
+@_method
+def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Adds d self / d leaf to ``.grad`` of every leaf self depends on (of ``inputs`` only, when given)."""
+    if retain_graph is None:
+        retain_graph = create_graph
+    _C._run_backward(self, (gradient,), bool(retain_graph), bool(create_graph), inputs)
+
+
+class RemovableHandle:
+    """What registering a hook returns; ``remove()`` undoes it."""
+
+    def __init__(self, tensor, key):
+        self.tensor, self.id = tensor, key
+
+    def remove(self):
+        if self.tensor is not None:
+            _C._remove_hook(self.tensor, self.id)
+            self.tensor = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.remove()
+
+
+@_method
+def register_hook(self, hook):
+    """Calls ``hook(grad)`` when this tensor's gradient is known; a tensor it returns replaces the gradient."""
+    return RemovableHandle(self, _C._register_hook(self, hook))
+
+
+@_method
+def register_post_accumulate_grad_hook(self, hook):
+    """Calls ``hook(tensor)`` after the gradient of this leaf was added."""
+    return RemovableHandle(self, _C._register_post_hook(self, hook))
+
+
+@_method
+def __repr__(self, *, tensor_contents=None):
+    from . import _tensor_str
+
+    return _tensor_str._str(self, tensor_contents=tensor_contents)
+
+
+_C._set_repr(__repr__)
+
+
+@_method
+def __format__(self, spec):
+    if self.dim() == 0 and self.device.type != "meta":
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
+
+
+@_method
+def __deepcopy__(self, memo):
+    if id(self) in memo:
+        return memo[id(self)]
+    if not self.is_leaf:
+        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  "
+                           "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+                           "https://github.com/pytorch/pytorch/pull/103001")
+    with _no_grad():
+        new = self.detach().clone()
+        if builtin_type(self) is not Tensor:
+            new = new.as_subclass(builtin_type(self))
+        new.requires_grad_(self.requires_grad)
+        if self.grad is not None:
+            new.grad = self.grad.__deepcopy__(memo)
+    memo[id(self)] = new
+    if self.__dict__:
+        import copy
+
+        new.__dict__.update(copy.deepcopy(self.__dict__, memo))
+    return new
+
+
+def _no_grad():
+    from ._modes import no_grad
+
+    return no_grad()
+
+
+builtin_type = __builtins__["type"] if isinstance(__builtins__, dict) else __builtins__.type
+
+
+@_method
+def __reduce_ex__(self, protocol):
+    from . import _utils
+
+    return _utils.reduce_tensor(self, protocol)
+
+
+@_method
+def split(self, split_size, dim=0):
+    """Views of consecutive pieces along ``dim``."""
+    return _ops.split(self, split_size, dim)
+
+
+@_method
+def is_set_to(self, other):
+    """Whether both are the same view of the same memory."""
+    return (self._storage_ptr() == other._storage_ptr() and self.storage_offset() == other.storage_offset()
+            and self.shape == other.shape and self.stride() == other.stride())
+
+
+@_method
+def expand_as(self, other):
+    """``expand`` to the sizes of ``other``."""
+    return self.expand(other.shape)
+
+
+@_method
+def view_as(self, other):
+    """``view`` with the sizes of ``other``."""
+    return self.view(other.shape)
+
+
+@_method
+def reshape_as(self, other):
+    """``reshape`` to the sizes of ``other``."""
+    return self.reshape(other.shape)
+
+
+def _new(op):
+    def make(self, *args, dtype=None, device=None, requires_grad=False, **kwargs):
+        return op(*args, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+    return make
+
+
+for _n in ("empty", "zeros", "ones", "full"):
+    _f = _new(getattr(_ops, _n))
+    _f.__name__ = "new_" + _n
+    _f.__doc__ = f"``{_n}`` with this tensor's dtype and device."
+    _method(_f)
+
+
+@_method
+def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+    """``tensor(data)`` with this tensor's dtype and device."""
+    return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+for _n in ("var", "std", "norm", "nonzero", "tensor_split"):
+    _add_method(_n, getattr(_functions, _n))
+
+
+@_method
+def untyped_storage(self):
+    """The memory behind the tensor, as bytes."""
+    from .storage import UntypedStorage
+
+    return UntypedStorage._of(self)
+
+
+@_method
+def storage(self):
+    """The memory behind the tensor, as elements of its type."""
+    from .storage import TypedStorage, UntypedStorage
+
+    return TypedStorage(wrap_storage=UntypedStorage._of(self), dtype=self.dtype)
