@@ -118,6 +118,21 @@ BOLIDE_MATH T expm1_any(T x) {
 BOLIDE_MATH float exp(float x) { return detail::exp_shifted(x, 0.0f); }
 BOLIDE_MATH double exp(double x) { return detail::exp_shifted(x, 0.0); }
 
+// exp(x) for x <= 0 with results below the smallest normal number flushed to 0: for softmax and its like, where
+// they are added to 1. NaN passes.
+BOLIDE_MATH float exp_nonpositive(float x) {
+  const float c = x < -87.3365448f ? -87.3365448f : x;
+  const auto [n, r] = detail::reduce_exp(c);
+  const float e = (detail::exp_tail(r) + r + 1.0f) * detail::power_of_two(n);
+  return x < -87.3365448f ? 0.0f : e;
+}
+BOLIDE_MATH double exp_nonpositive(double x) {
+  const double c = x < -708.39641853226408 ? -708.39641853226408 : x;
+  const auto [n, r] = detail::reduce_exp(c);
+  const double e = (detail::exp_tail(r) + r + 1.0) * detail::power_of_two(n);
+  return x < -708.39641853226408 ? 0.0 : e;
+}
+
 BOLIDE_MATH float exp2(float x) {
   x = x > 129.0f ? 129.0f : x;
   x = x < -151.0f ? -151.0f : x;
@@ -275,7 +290,8 @@ BOLIDE_MATH Turn reduce_turn(float x) {
 
 // On |r| <= pi/4, z = r^2
 BOLIDE_MATH float sin_poly(float r, float z) {
-  return r + r * z * (((2.72493139e-06f * z - 0.000198400827f) * z + 0.00833333191f) * z - 0.166666672f);
+  const float tail = ((2.72493139e-06f * z - 0.000198400827f) * z + 0.00833333191f) * z - 0.166666672f;
+  return z == 0.0f ? r : r + r * z * tail;  // keeps -0
 }
 BOLIDE_MATH float cos_poly(float z) {
   const float tail = ((-2.73004503e-07f * z + 2.48005963e-05f) * z - 0.00138888881f) * z + 0.0416666679f;

@@ -1,0 +1,29 @@
+// Map: casts | fill | rows by index | transposed copies
+//
+// Kernels that move elements, threaded and built for every instruction set. Regions do not overlap.
+#pragma once
+
+#include <cstdint>
+
+#include "bolide/dtype.h"
+
+namespace bolide::kernels {
+
+// n contiguous elements from one dtype to another: floats to integers truncate through int64 (NaN and values out
+// of its range give its smallest value) and wrap to the narrow type, everything to bool tests for non-zero,
+// complex to real drops the imaginary part.
+void cast(DType to, void* dst, DType from, const void* src, int64_t n);
+// The same on the calling thread only.
+void cast_serial(DType to, void* dst, DType from, const void* src, int64_t n);
+
+// n copies of one element of `size` bytes (1, 2, 4, 8 or 16).
+void fill(void* dst, const void* element, int64_t size, int64_t n);
+
+// dst row i = src row indices[i]; rows of `row_bytes`.
+void gather_rows(void* dst, const void* src, const int64_t* indices, int64_t count, int64_t row_bytes);
+
+// dst[c * dst_stride + r] = src[r * src_stride + c] for r < rows, c < columns; strides in elements of `size`
+// bytes (1, 2, 4, 8 or 16).
+void transpose(void* dst, int64_t dst_stride, const void* src, int64_t src_stride, int64_t rows, int64_t columns, int64_t size);
+
+}  // namespace bolide::kernels
