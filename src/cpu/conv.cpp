@@ -31,8 +31,6 @@ bool plugin_takes(const ConvShape& s) {
 template <class T>
 constexpr bool kPluginType = std::is_same_v<T, float> || std::is_same_v<T, BFloat16>;
 
-bool has_stride(const ConvShape& s) { return s.stride[0] * s.stride[1] * s.stride[2] != 1; }
-
 }  // namespace
 
 template <class T>
@@ -49,8 +47,10 @@ void conv_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* 
 template <class T>
 void conv_backward_data(const ConvShape& s, const T* dy, const T* w, T* dx, const T* bias) {
   if constexpr (kPluginType<T>) {
-    const bool own = std::is_same_v<T, float> && is_depthwise(s) && !has_stride(s);
-    if (!bias && !own && plugin_takes<T>(s) && dnnl_backward_data(s, dy, w, dx)) return;
+    const bool own = std::is_same_v<T, float> && is_depthwise(s) && s.co == s.groups;
+    // A bias added to a rounded result would round twice.
+    const bool rounds = bias && !std::is_same_v<T, float>;
+    if (!rounds && !own && plugin_takes<T>(s) && dnnl_backward_data(s, dy, w, dx, bias)) return;
   }
   own_backward_data(s, dy, w, dx, bias);
 }

@@ -1,4 +1,4 @@
-// Map: which input pixels a row of output pixels reads | columns | their adjoint
+// Map: which input pixels a row of output pixels reads | columns
 #pragma once
 
 #include <algorithm>
@@ -59,25 +59,6 @@ void gather_columns(const ConvShape& s, const S* x, int64_t row_begin, int64_t r
         for (int64_t i = 0; i < count; ++i) dst[i] = T(channel[source + i]);
       } else {
         for (int64_t i = 0; i < count; ++i) dst[i] = T(channel[source + i * step]);
-      }
-    });
-  }
-}
-
-// The adjoint: adds columns of output pixels [begin, end) to the input pixels they were read from.
-template <class T>
-void scatter_columns(const ConvShape& s, const T* from, int64_t pitch, int64_t row_begin, int64_t row_end,
-                     int64_t begin, int64_t end, T* x) {
-  const int64_t step = s.stride[2], taps = s.taps(), plane = s.in_pixels();
-  for (int64_t row = row_begin; row < row_end; ++row, from += pitch) {
-    T* channel = x + row / taps * plane;
-    for_stretches(s, tap_at(s, row % taps), begin, end, [&](int64_t at, int64_t count, int64_t source) {
-      if (source < 0) return;
-      const T* src = from + at;
-      if (step == 1) {
-        for (int64_t i = 0; i < count; ++i) channel[source + i] += src[i];
-      } else {
-        for (int64_t i = 0; i < count; ++i) channel[source + i * step] += src[i];
       }
     });
   }

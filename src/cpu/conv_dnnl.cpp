@@ -97,6 +97,17 @@ void cut_off(T* y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) y[i] = y[i] < T(0) ? T(0) : y[i];
 }
 
+// Backward data knows no bias, but a transposed convolution has one.
+template <class T>
+void add_bias(const ConvShape& s, const BolideDnnlConv& d, const T* bias, T* dx) {
+  for (int64_t n = 0; n < d.n; ++n) {
+    for (int64_t c = 0; c < d.ci; ++c) {
+      T* pixels = dx + n * d.x_stride + c * s.in_pixels();
+      for (int64_t i = 0; i < s.in_pixels(); ++i) pixels[i] = T(pixels[i] + bias[c]);
+    }
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -116,13 +127,16 @@ bool dnnl_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* 
 }
 
 template <class T>
-bool dnnl_backward_data(const ConvShape& s, const T* dy, const T* w, T* dx) {
+bool dnnl_backward_data(const ConvShape& s, const T* dy, const T* w, T* dx, const T* bias) {
   const BolideDnnlTable* table = dnnl_table();
   if (!table) return false;
   const int64_t threads = useful_threads(s);
-  return divided(s, plugin_shape<T>(s), divide(s, threads, s.ci), threads, true,
+  const Divide how = divide(s, threads, s.ci);
+  return divided(s, plugin_shape<T>(s), how, threads, true,
                  [&](const BolideDnnlConv& d, const Offsets& at, int64_t) {
-                   return table->conv_backward_data(&d, dy + at.y, w + at.w, dx + at.x) == 0;
+                   if (table->conv_backward_data(&d, dy + at.y, w + at.w, dx + at.x) != 0) return false;
+                   if (bias) add_bias(s, d, bias + (how == Divide::Images ? 0 : at.x / s.in_pixels()), dx + at.x);
+                   return true;
                  });
 }
 
@@ -157,8 +171,8 @@ bool dnnl_backward_weights(const ConvShape& s, const T* x, const T* dy, T* dw, T
 
 template bool dnnl_forward(const ConvShape&, const float*, const float*, const float*, float*, bool);
 template bool dnnl_forward(const ConvShape&, const BFloat16*, const BFloat16*, const BFloat16*, BFloat16*, bool);
-template bool dnnl_backward_data(const ConvShape&, const float*, const float*, float*);
-template bool dnnl_backward_data(const ConvShape&, const BFloat16*, const BFloat16*, BFloat16*);
+template bool dnnl_backward_data(const ConvShape&, const float*, const float*, float*, const float*);
+template bool dnnl_backward_data(const ConvShape&, const BFloat16*, const BFloat16*, BFloat16*, const BFloat16*);
 template bool dnnl_backward_weights(const ConvShape&, const float*, const float*, float*, float*);
 template bool dnnl_backward_weights(const ConvShape&, const BFloat16*, const BFloat16*, BFloat16*, BFloat16*);
 

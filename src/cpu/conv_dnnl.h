@@ -9,7 +9,7 @@ namespace bolide::detail {
 template <class T>
 bool dnnl_forward(const ConvShape& shape, const T* x, const T* w, const T* bias, T* y, bool relu);
 template <class T>
-bool dnnl_backward_data(const ConvShape& shape, const T* dy, const T* w, T* dx);
+bool dnnl_backward_data(const ConvShape& shape, const T* dy, const T* w, T* dx, const T* bias);
 template <class T>
 bool dnnl_backward_weights(const ConvShape& shape, const T* x, const T* dy, T* dw, T* db);
 

@@ -1,14 +1,14 @@
-// Map: forward | backward data: flipped, scattered | backward weights
+// Map: forward | backward data | backward weights
 //
 // Forward: columns (channel x tap, pixel) are copied from padded planes straight into the packed panels that the
 // product's tile reads, a block of pixels at a time, so they never leave the L2 cache; the weights are packed once.
-// Backward data: with stride 1 it is a forward pass with the kernel turned round; otherwise a product gives columns,
-// which are added to the pixels they belong to.
+// Backward data: forward passes with the kernel turned round, one for each class of pixels that meet the same taps.
 // Backward weights: products of gradients with columns, summed over images in a fixed order.
 #include "cpu/conv_own.h"
 
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "cpu/conv_columns.h"
@@ -48,6 +48,10 @@ class ForwardPass {
     // A block of columns of this depth fills a quarter of a megabyte.
     const int64_t fitting = kBlockBytes / int64_t(sizeof(T)) / depth_step_ / k.nr * k.nr;
     block_ = std::clamp<int64_t>(fitting, k.nr, ceil_div(s.out_pixels(), k.nr) * k.nr);
+    row_offsets_.reserve(size_t(depth_));
+    for (int64_t channel = 0; channel < s.ci / s.groups; ++channel) {
+      for (const int64_t tap : planes_.taps()) row_offsets_.push_back(channel * planes_.size() + tap);
+    }
     pack_weights(w);
   }
 
@@ -95,13 +99,15 @@ class ForwardPass {
       stretches[count] = {pixel - first, planes_.row(pixel / s_.out[2]) + column};
       pixel += s_.out[2] - column;
     }
-    const int64_t taps = s_.taps(), plane = planes_.size();
-    int64_t tap = from % taps;
-    const T* channel = planes + from / taps * plane;
+    const int64_t* rows = row_offsets_.data() + from;
+    if (count == 1) {
+      const T* at = planes + stretches[0].offset;
+      for (int64_t i = 0; i < deep; ++i) std::memcpy(to + i * kLanes, at + rows[i], sizeof(T) * kLanes);
+      return;
+    }
     for (int64_t i = 0; i < deep; ++i, to += kLanes) {
-      const T* at = channel + planes_.taps()[size_t(tap)];
+      const T* at = planes + rows[i];
       for (int q = 0; q < count; ++q) std::memcpy(to + stretches[q].lane, at + stretches[q].offset, sizeof(T) * kLanes);
-      if (++tap == taps) tap = 0, channel += plane;
     }
   }
 
@@ -181,6 +187,7 @@ class ForwardPass {
   S* y_;
   bool relu_;
   int64_t rows_, depth_, depth_step_ = 0, block_ = 0;
+  std::vector<int64_t> row_offsets_;  // of (channel, tap) in the padded planes
   T* weights_ = nullptr;
   T* padded_ = nullptr;
   int64_t first_image_ = 0;
@@ -209,86 +216,87 @@ void own_forward(const ConvShape& s, const S* x, const S* w, const S* bias, S* y
 }
 
 // ---- backward data -----------------------------------------------------------------------------
+//
+// With stride s, input pixels fall into s classes by their position modulo s (in each dimension). Those of one class
+// meet the same taps: they are a convolution of dy with these taps, turned round, and of stride 1. So no product is
+// wasted and nothing is added up in memory. With stride 1 there is one class.
 
 namespace {
 
-bool has_unit_stride(const ConvShape& s) { return s.stride[0] == 1 && s.stride[1] == 1 && s.stride[2] == 1; }
+// One dimension of a class: input pixels first + j * stride for j < count, from taps tap + q * every.
+struct Phase {
+  int64_t first, count, tap, every, taps, pad, dilation;
+};
 
-// dx = conv(dy, w turned round, with its channels exchanged).
+Phase phase_of(const ConvShape& s, int i, int64_t remainder) {
+  const int64_t stride = s.stride[i], dilation = s.dilation[i], common = std::gcd(stride, dilation);
+  Phase p{.first = remainder, .count = std::max<int64_t>(ceil_div(s.in[i] - remainder, stride), 0), .tap = 0,
+          .every = stride / common, .taps = 0, .pad = 0, .dilation = dilation / common};
+  const auto distance = [&] { return remainder + s.pad[i] - p.tap * dilation; };
+  while (p.tap < std::min(p.every, s.kernel[i]) && distance() % stride != 0) ++p.tap;
+  if (p.tap >= std::min(p.every, s.kernel[i])) return p;
+  p.taps = ceil_div(s.kernel[i] - p.tap, p.every);
+  p.pad = (p.taps - 1) * p.dilation - distance() / stride;
+  return p;
+}
+
+// The class's taps of the weights, turned round, with input and output channels exchanged.
 template <class S>
-void flipped(const ConvShape& s, const S* dy, const S* w, S* dx, const S* bias) {
-  ConvShape back = s;
-  back.ci = s.co;
-  back.co = s.ci;
-  for (int i = 0; i < 3; ++i) {
-    back.in[i] = s.out[i];
-    back.out[i] = s.in[i];
-    back.pad[i] = s.dilation[i] * (s.kernel[i] - 1) - s.pad[i];
-  }
-  const int64_t taps = s.taps(), ci = s.ci / s.groups, co = s.co / s.groups;
-  const auto turned = std::make_unique_for_overwrite<S[]>(size_t(s.groups * ci * co * taps));
-  S* to = turned.get();
-  for (int64_t g = 0; g < s.groups; ++g) {
-    for (int64_t c = 0; c < ci; ++c) {
-      for (int64_t o = 0; o < co; ++o) {
-        const S* from = w + ((g * co + o) * ci + c) * taps;
-        for (int64_t t = 0; t < taps; ++t) *to++ = from[taps - 1 - t];
+void turn_weights(const ConvShape& s, const Phase (&phases)[3], const S* w, S* to) {
+  const int64_t ci = s.ci / s.groups, co = s.co / s.groups, size = s.taps();
+  std::vector<int64_t> taps;
+  for (int64_t d = phases[0].taps; d-- > 0;) {
+    for (int64_t h = phases[1].taps; h-- > 0;) {
+      for (int64_t v = phases[2].taps; v-- > 0;) {
+        const int64_t at[3] = {phases[0].tap + d * phases[0].every, phases[1].tap + h * phases[1].every,
+                               phases[2].tap + v * phases[2].every};
+        taps.push_back((at[0] * s.kernel[1] + at[1]) * s.kernel[2] + at[2]);
       }
     }
   }
-  own_forward(back, dy, turned.get(), bias, dx, false);
+  for (int64_t g = 0; g < s.groups; ++g) {
+    for (int64_t c = 0; c < ci; ++c) {
+      for (int64_t o = 0; o < co; ++o) {
+        for (const int64_t tap : taps) *to++ = w[((g * co + o) * ci + c) * size + tap];
+      }
+    }
+  }
 }
 
-// One image's channels [first, last) of a group.
-template <class T, class S>
-void scatter_channels(const ConvShape& s, int64_t image, int64_t group, int64_t first, int64_t last, const S* dy,
-                      const S* w, S* dx, const S* bias) {
-  const int64_t taps = s.taps(), ci = s.ci / s.groups, co = s.co / s.groups, rows = (last - first) * taps;
-  const int64_t plane = s.in_pixels(), pixels = s.out_pixels();
-  S* result = dx + (image * s.ci + group * ci + first) * plane;
-  T* sums;
-  if constexpr (std::is_same_v<T, S>) sums = result; else sums = scratch<T>(Scratch::Gradient, (last - first) * plane);
-  for (int64_t c = 0; c < last - first; ++c) {
-    std::fill_n(sums + c * plane, plane, bias ? T(bias[group * ci + first + c]) : T(0));
-  }
-  const int64_t block = std::clamp<int64_t>(64 * 1024 / rows / 16 * 16, 16, pixels);
-  T* columns = scratch<T>(Scratch::Columns, rows * block);
-  const S* gradients = dy + (image * s.co + group * co) * pixels;
-  T* wide = nullptr;  // a block of dy in floats
-  if constexpr (!std::is_same_v<T, S>) wide = scratch<T>(Scratch::Widened, co * block + rows * co);
-  const S* weights = w + (group * co * ci + first) * taps;
-  T* wide_weights = wide + (wide ? co * block : 0);
-  if constexpr (!std::is_same_v<T, S>) {
-    for (int64_t o = 0; o < co; ++o) readers_now<S>().widen(weights + o * ci * taps, wide_weights + o * rows, rows);
-  }
-  for (int64_t from = 0; from < pixels; from += block) {
-    const int64_t count = std::min(block, pixels - from);
-    GemmArgs<T> g{.m = rows, .n = count, .k = co, .a_row = 1, .c = columns, .ldc = count};
-    if constexpr (std::is_same_v<T, S>) {
-      g.a = weights, g.a_col = ci * taps, g.b = gradients + from, g.b_row = pixels;
-    } else {
-      for (int64_t o = 0; o < co; ++o) readers_now<S>().widen(gradients + o * pixels + from, wide + o * count, count);
-      g.a = wide_weights, g.a_col = rows, g.b = wide, g.b_row = count;
+// Puts the class's pixels, contiguous in `from`, to their places in dx; without `from`, the bias alone.
+template <class S>
+void place(const ConvShape& s, const Phase (&p)[3], const S* from, const S* bias, S* dx) {
+  const int64_t pixels = p[0].count * p[1].count * p[2].count, step = s.stride[2], width = p[2].count;
+  parallel_for(0, s.n * s.ci, ceil_div(32 * 1024, pixels), [&](int64_t begin, int64_t end) {
+    for (int64_t plane = begin; plane < end; ++plane) {
+      const S alone = bias ? bias[plane % s.ci] : S(0);
+      for (int64_t row = 0; row < p[0].count * p[1].count; ++row) {
+        const int64_t d = p[0].first + row / p[1].count * s.stride[0];
+        const int64_t h = p[1].first + row % p[1].count * s.stride[1];
+        S* to = dx + plane * s.in_pixels() + (d * s.in[1] + h) * s.in[2] + p[2].first;
+        const S* source = from ? from + plane * pixels + row * width : nullptr;
+        for (int64_t i = 0; i < width; ++i) to[i * step] = source ? source[i] : alone;
+      }
     }
-    gemm(g);
-    scatter_columns(s, columns, count, 0, rows, from, from + count, sums);
-  }
-  if constexpr (!std::is_same_v<T, S>) readers_now<S>().narrow(sums, result, (last - first) * plane);
+  });
 }
 
 template <class S>
-void scattered(const ConvShape& s, const S* dy, const S* w, S* dx, const S* bias) {
-  const int64_t ci = s.ci / s.groups;
-  // Channels are split only where images and groups do not feed all threads; their sums do not depend on it.
-  const int64_t pieces = std::clamp<int64_t>(ceil_div(num_threads(), s.n * s.groups), 1, ci);
-  const int64_t size = ceil_div(ci, pieces), per_group = ceil_div(ci, size);
-  parallel_for(0, s.n * s.groups * per_group, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t first = task % per_group * size, group = task / per_group % s.groups;
-      scatter_channels<Sum<S>, S>(s, task / per_group / s.groups, group, first, std::min(first + size, ci), dy, w, dx,
-                                  bias);
-    }
-  });
+void backward_class(const ConvShape& s, const Phase (&phases)[3], const S* dy, const S* w, S* dx, const S* bias) {
+  ConvShape back{.n = s.n, .groups = s.groups, .ci = s.co, .co = s.ci};
+  for (int i = 0; i < 3; ++i) {
+    back.in[i] = s.out[i];
+    back.kernel[i] = phases[i].taps, back.pad[i] = phases[i].pad, back.dilation[i] = phases[i].dilation;
+    back.out[i] = phases[i].count;
+  }
+  if (back.out_pixels() <= 0) return;
+  if (back.taps() <= 0) return place<S>(s, phases, nullptr, bias, dx);
+  const auto weights = std::make_unique_for_overwrite<S[]>(size_t(s.ci / s.groups * s.co * back.taps()));
+  turn_weights(s, phases, w, weights.get());
+  if (back.out_pixels() == s.in_pixels()) return own_forward(back, dy, weights.get(), bias, dx, false);
+  S* part = scratch<S>(Scratch::Gradient, s.n * s.ci * back.out_pixels());
+  own_forward(back, dy, weights.get(), bias, part, false);
+  place(s, phases, part, bias, dx);
 }
 
 }  // namespace
@@ -297,8 +305,14 @@ template <class S>
 void own_backward_data(const ConvShape& s, const S* dy, const S* w, S* dx, const S* bias) {
   if (s.n * s.ci * s.in_pixels() <= 0) return;
   if (s.co * s.out_pixels() * s.taps() <= 0) return fill_channels(bias, s.n * s.ci, s.ci, s.in_pixels(), dx, false);
-  if (has_unit_stride(s)) return flipped(s, dy, w, dx, bias);
-  scattered(s, dy, w, dx, bias);
+  for (int64_t d = 0; d < s.stride[0]; ++d) {
+    for (int64_t h = 0; h < s.stride[1]; ++h) {
+      for (int64_t v = 0; v < s.stride[2]; ++v) {
+        const Phase phases[3] = {phase_of(s, 0, d), phase_of(s, 1, h), phase_of(s, 2, v)};
+        backward_class(s, phases, dy, w, dx, bias);
+      }
+    }
+  }
 }
 
 // ---- backward weights --------------------------------------------------------------------------

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "cpu/conv.h"
@@ -50,7 +52,9 @@ class Planes {
         if (h + s_.pad[1] < 0 || h + s_.pad[1] >= size_[1]) continue;
         const S* from = x + (d * s_.in[1] + h) * s_.in[2];
         T* to = plane + ((d + s_.pad[0]) * size_[1] + h + s_.pad[1]) * pitch_;
-        if (step_ == 1) {
+        if (std::is_same_v<T, S> && step_ == 1) {
+          std::memcpy(to + begin + pad, from + begin, size_t(end - begin) * sizeof(T));
+        } else if (step_ == 1) {
           for (int64_t w = begin; w < end; ++w) to[w + pad] = T(from[w]);
         } else {
           spread(from, begin, end, to);
