@@ -58,8 +58,8 @@ void conv_backward_data(const ConvShape& s, const T* dy, const T* w, T* dx, cons
 template <class T>
 void conv_backward_weights(const ConvShape& s, const T* x, const T* dy, T* dw, T* db) {
   if constexpr (kPluginType<T>) {
-    // Few input channels leave oneDNN's lanes empty: 1 to 32 channels on 28 x 28 takes it 4.1 ms, us 0.9; 3 to 64 on
-    // 32 x 32 takes it 1.26 ms, us 0.85.
+    // Few input channels leave oneDNN's lanes empty: 1 to 32 channels on 28 x 28 takes it 4.1 ms, us 0.9; 3
+    // to 64 on 32 x 32 takes it 1.26 ms, us 0.85.
     const bool few = std::is_same_v<T, float> && s.ci / s.groups <= 4 && s.groups == 1;
     const bool own = few || (std::is_same_v<T, float> && is_depthwise(s));
     if (!own && plugin_takes<T>(s) && dnnl_backward_weights(s, x, dy, dw, db)) return;
@@ -94,10 +94,10 @@ void conv_bias_grad(const T* y, int64_t n, int64_t channels, int64_t pixels, T* 
   });
 }
 
-#define BOLIDE_CONV(T)                                                                                 \
-  template void conv_forward(const ConvShape&, const T*, const T*, const T*, T*, bool);                \
-  template void conv_backward_data(const ConvShape&, const T*, const T*, T*, const T*);                \
-  template void conv_backward_weights(const ConvShape&, const T*, const T*, T*, T*);                   \
+#define BOLIDE_CONV(T)                                                                  \
+  template void conv_forward(const ConvShape&, const T*, const T*, const T*, T*, bool); \
+  template void conv_backward_data(const ConvShape&, const T*, const T*, T*, const T*); \
+  template void conv_backward_weights(const ConvShape&, const T*, const T*, T*, T*);    \
   template void conv_bias_grad(const T*, int64_t, int64_t, int64_t, T*);
 BOLIDE_CONV(float)
 BOLIDE_CONV(double)

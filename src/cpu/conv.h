@@ -1,12 +1,12 @@
 // Map: ConvShape | convolution | its transpose
 //
-// Images are [n, channels, depth, height, width], weights [co, ci / groups, depth, height, width], both contiguous.
-// One- and two-dimensional convolutions have leading sizes of 1. Instantiated for float, double, Half and BFloat16;
-// 16-bit types are summed in floats and rounded once.
+// Images are [n, channels, depth, height, width], weights [co, ci / groups, depth, height, width], both
+// contiguous. One- and two-dimensional convolutions have leading sizes of 1. Instantiated for float, double,
+// Half and BFloat16; 16-bit types are summed in floats and rounded once.
 //
-// A transposed convolution is the backward-data pass of the convolution that leads the other way: `shape` describes
-// that one, so its `in` and `ci` are the result's sizes, and the weights [its co, its ci / groups, ...] are just
-// those of the transposed layer.
+// A transposed convolution is the backward-data pass of the convolution that leads the other way: `shape`
+// describes that one, so its `in` and `ci` are the result's sizes, and the weights [its co, its ci / groups,
+// ...] are just those of the transposed layer.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ struct ConvShape {
 
   // The usual out for symmetric padding; `out_padding` of a transposed convolution is part of `in`.
   void set_out() {
-    for (int i = 0; i < 3; ++i) out[i] = (in[i] + 2 * pad[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] + 1;
+    for (int i = 0; i < 3; ++i)
+      out[i] = (in[i] + 2 * pad[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] + 1;
   }
   int64_t in_pixels() const { return in[0] * in[1] * in[2]; }
   int64_t out_pixels() const { return out[0] * out[1] * out[2]; }

@@ -14,9 +14,12 @@ namespace {
 
 const DepthwiseKernels& kernels_now() {
   switch (isa()) {
-    case Isa::Avx512: return depthwise_avx512;
-    case Isa::Avx2: return depthwise_avx2;
-    default: return depthwise_baseline;
+    case Isa::Avx512:
+      return depthwise_avx512;
+    case Isa::Avx2:
+      return depthwise_avx2;
+    default:
+      return depthwise_baseline;
   }
 }
 
@@ -39,11 +42,12 @@ int64_t planes_worth_a_thread(const ConvShape& s) {
 }  // namespace
 
 bool is_depthwise(const ConvShape& s) {
-  return s.groups == s.ci && s.groups > 1 && s.in[0] == 1 && s.kernel[0] == 1 && s.pad[0] == 0 && s.out[0] == 1 &&
-         s.co > 0 && s.taps() > 0 && s.stride[2] <= 8;
+  return s.groups == s.ci && s.groups > 1 && s.in[0] == 1 && s.kernel[0] == 1 && s.pad[0] == 0 &&
+         s.out[0] == 1 && s.co > 0 && s.taps() > 0 && s.stride[2] <= 8;
 }
 
-void depthwise_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y, bool relu) {
+void depthwise_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y,
+                       bool relu) {
   const Planes planes(s);
   const int64_t each = s.co / s.groups, taps = s.taps();
   parallel_for(0, s.n * s.groups, planes_worth_a_thread(s), [&](int64_t begin, int64_t end) {
@@ -52,8 +56,8 @@ void depthwise_forward(const ConvShape& s, const float* x, const float* w, const
       planes.fill(x + i * s.in_pixels(), plane);
       for (int64_t q = 0; q < each; ++q) {
         const int64_t channel = i % s.groups * each + q;
-        kernels_now().forward(describe(s, planes, plane), w + channel * taps, bias ? bias[channel] : 0.f, relu,
-                              y + (i * each + q) * s.out_pixels());
+        kernels_now().forward(describe(s, planes, plane), w + channel * taps, bias ? bias[channel] : 0.f,
+                              relu, y + (i * each + q) * s.out_pixels());
       }
     }
   });

@@ -1,7 +1,7 @@
 // Map: shapes for the plugin | how work is divided | forward | backward data | backward weights
 //
-// Every thread runs a convolution of its own: some of the images, or, where the weights outweigh the images or the
-// images do not divide evenly, some of the channels (or groups) of all images.
+// Every thread runs a convolution of its own: some of the images, or, where the weights outweigh the images
+// or the images do not divide evenly, some of the channels (or groups) of all images.
 #include "cpu/conv_dnnl.h"
 
 #include <algorithm>
@@ -15,8 +15,10 @@ namespace bolide::detail {
 
 namespace {
 
-template <class T> constexpr int32_t kTypeOf = kBolideDnnlF32;
-template <> constexpr int32_t kTypeOf<BFloat16> = kBolideDnnlBf16;
+template <class T>
+constexpr int32_t kTypeOf = kBolideDnnlF32;
+template <>
+constexpr int32_t kTypeOf<BFloat16> = kBolideDnnlBf16;
 
 constexpr int64_t kShare = 256 * 1024;  // multiply-adds worth a thread
 
@@ -62,8 +64,12 @@ struct Offsets {
 };
 
 template <class F>
-bool divided(const ConvShape& s, const BolideDnnlConv& whole, Divide how, int64_t threads, bool by_input, F&& run) {
-  const int64_t units = how == Divide::Images ? s.n : how == Divide::Groups ? s.groups : by_input ? s.ci : s.co;
+bool divided(const ConvShape& s, const BolideDnnlConv& whole, Divide how, int64_t threads, bool by_input,
+             F&& run) {
+  const int64_t units = how == Divide::Images   ? s.n
+                        : how == Divide::Groups ? s.groups
+                        : by_input              ? s.ci
+                                                : s.co;
   std::atomic<bool> done{true};
   parallel_for(0, std::min(units, threads), 1, [&](int64_t first, int64_t last) {
     const int64_t parts = std::min(units, threads);
@@ -77,7 +83,8 @@ bool divided(const ConvShape& s, const BolideDnnlConv& whole, Divide how, int64_
       } else if (how == Divide::Groups) {
         const int64_t ci = s.ci / s.groups, co = s.co / s.groups;
         d.groups = count, d.ci = count * ci, d.co = count * co;
-        at.x = begin * ci * s.in_pixels(), at.y = begin * co * s.out_pixels(), at.w = begin * co * ci * s.taps();
+        at.x = begin * ci * s.in_pixels(), at.y = begin * co * s.out_pixels(),
+        at.w = begin * co * ci * s.taps();
       } else if (by_input) {
         d.ci = count;
         at.x = begin * s.in_pixels(), at.w = begin * s.taps();
@@ -121,7 +128,8 @@ bool dnnl_forward(const ConvShape& s, const T* x, const T* w, const T* bias, T* 
                    const int64_t channel = how == Divide::Images ? 0 : at.y / s.out_pixels();
                    const T* b = bias ? bias + channel : nullptr;
                    if (table->conv_forward(&d, x + at.x, w + at.w, b, y + at.y) != 0) return false;
-                   for (int64_t i = 0; relu && i < d.n; ++i) cut_off(y + at.y + i * d.y_stride, d.co * s.out_pixels());
+                   for (int64_t i = 0; relu && i < d.n; ++i)
+                     cut_off(y + at.y + i * d.y_stride, d.co * s.out_pixels());
                    return true;
                  });
 }
@@ -135,7 +143,8 @@ bool dnnl_backward_data(const ConvShape& s, const T* dy, const T* w, T* dx, cons
   return divided(s, plugin_shape<T>(s), how, threads, true,
                  [&](const BolideDnnlConv& d, const Offsets& at, int64_t) {
                    if (table->conv_backward_data(&d, dy + at.y, w + at.w, dx + at.x) != 0) return false;
-                   if (bias) add_bias(s, d, bias + (how == Divide::Images ? 0 : at.x / s.in_pixels()), dx + at.x);
+                   if (bias)
+                     add_bias(s, d, bias + (how == Divide::Images ? 0 : at.x / s.in_pixels()), dx + at.x);
                    return true;
                  });
 }
@@ -150,16 +159,17 @@ bool dnnl_backward_weights(const ConvShape& s, const T* x, const T* dy, T* dw, T
   if (sums && kTypeOf<T> != kBolideDnnlF32) return false;  // sums of rounded parts would lose precision
   const int64_t size = s.co * (s.ci / s.groups) * s.taps(), parts = std::min(threads, s.n);
   std::vector<T> others(sums ? size_t((parts - 1) * (size + s.co)) : 0);
-  const bool done = divided(s, plugin_shape<T>(s), how, threads, false,
-                            [&](const BolideDnnlConv& d, const Offsets& at, int64_t part) {
-                              T* weights = dw + at.w;
-                              T* bias = db ? db + (how == Divide::Images ? 0 : at.y / s.out_pixels()) : nullptr;
-                              if (sums && part > 0) {
-                                weights = others.data() + (part - 1) * (size + s.co);
-                                if (db) bias = weights + size;
-                              }
-                              return table->conv_backward_weights(&d, x + at.x, dy + at.y, weights, bias) == 0;
-                            });
+  const bool done =
+      divided(s, plugin_shape<T>(s), how, threads, false,
+              [&](const BolideDnnlConv& d, const Offsets& at, int64_t part) {
+                T* weights = dw + at.w;
+                T* bias = db ? db + (how == Divide::Images ? 0 : at.y / s.out_pixels()) : nullptr;
+                if (sums && part > 0) {
+                  weights = others.data() + (part - 1) * (size + s.co);
+                  if (db) bias = weights + size;
+                }
+                return table->conv_backward_weights(&d, x + at.x, dy + at.y, weights, bias) == 0;
+              });
   if (!done || !sums) return done;
   for (int64_t part = 1; part < parts; ++part) {
     const T* other = others.data() + (part - 1) * (size + s.co);
@@ -170,9 +180,11 @@ bool dnnl_backward_weights(const ConvShape& s, const T* x, const T* dy, T* dw, T
 }
 
 template bool dnnl_forward(const ConvShape&, const float*, const float*, const float*, float*, bool);
-template bool dnnl_forward(const ConvShape&, const BFloat16*, const BFloat16*, const BFloat16*, BFloat16*, bool);
+template bool dnnl_forward(const ConvShape&, const BFloat16*, const BFloat16*, const BFloat16*, BFloat16*,
+                           bool);
 template bool dnnl_backward_data(const ConvShape&, const float*, const float*, float*, const float*);
-template bool dnnl_backward_data(const ConvShape&, const BFloat16*, const BFloat16*, BFloat16*, const BFloat16*);
+template bool dnnl_backward_data(const ConvShape&, const BFloat16*, const BFloat16*, BFloat16*,
+                                 const BFloat16*);
 template bool dnnl_backward_weights(const ConvShape&, const float*, const float*, float*, float*);
 template bool dnnl_backward_weights(const ConvShape&, const BFloat16*, const BFloat16*, BFloat16*, BFloat16*);
 

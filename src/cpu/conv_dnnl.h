@@ -5,7 +5,8 @@
 
 namespace bolide::detail {
 
-// Each returns false, with nothing promised about the result, where the plugin is missing or has no such operation.
+// Each returns false, with nothing promised about the result, where the plugin is missing or has no such
+// operation.
 template <class T>
 bool dnnl_forward(const ConvShape& shape, const T* x, const T* w, const T* bias, T* y, bool relu);
 template <class T>

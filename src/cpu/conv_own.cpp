@@ -1,9 +1,10 @@
 // Map: forward | backward data | backward weights
 //
-// Forward: columns (channel x tap, pixel) are copied from padded planes straight into the packed panels that the
-// product's tile reads, a block of pixels at a time, so they never leave the L2 cache; the weights are packed once.
-// Backward data: forward passes with the kernel turned round, one for each class of pixels that meet the same taps.
-// Backward weights: products of gradients with columns, summed over images in a fixed order.
+// Forward: columns (channel x tap, pixel) are copied from padded planes straight into the packed panels that
+// the product's tile reads, a block of pixels at a time, so they never leave the L2 cache; the weights are
+// packed once. Backward data: forward passes with the kernel turned round, one for each class of pixels that
+// meet the same taps. Backward weights: products of gradients with columns, summed over images in a fixed
+// order.
 #include "cpu/conv_own.h"
 
 #include <cstring>
@@ -26,15 +27,22 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 const GemmKernels<T>& kernels_now() {
-  if constexpr (std::is_same_v<T, double>) return gemm_table().f64; else return gemm_table().f32;
+  if constexpr (std::is_same_v<T, double>)
+    return gemm_table().f64;
+  else
+    return gemm_table().f32;
 }
 
 template <class S>
 const auto& readers_now() {
-  if constexpr (std::is_same_v<S, double>) return gemm_table().read_f64;
-  else if constexpr (std::is_same_v<S, float>) return gemm_table().read_f32;
-  else if constexpr (std::is_same_v<S, Half>) return gemm_table().read_f16;
-  else return gemm_table().read_bf16;
+  if constexpr (std::is_same_v<S, double>)
+    return gemm_table().read_f64;
+  else if constexpr (std::is_same_v<S, float>)
+    return gemm_table().read_f32;
+  else if constexpr (std::is_same_v<S, Half>)
+    return gemm_table().read_f16;
+  else
+    return gemm_table().read_bf16;
 }
 
 // Work that a weight matrix given as W[row * w_row + depth * w_col] does on images; rows are output channels.
@@ -42,7 +50,14 @@ template <class T, class S>
 class ForwardPass {
  public:
   ForwardPass(const ConvShape& s, const S* x, const S* w, const S* bias, S* y, bool relu)
-      : s_(s), planes_(s), x_(x), bias_(bias), y_(y), relu_(relu), rows_(s.co / s.groups), depth_(s.ci / s.groups * s.taps()) {
+      : s_(s),
+        planes_(s),
+        x_(x),
+        bias_(bias),
+        y_(y),
+        relu_(relu),
+        rows_(s.co / s.groups),
+        depth_(s.ci / s.groups * s.taps()) {
     const auto& k = kernels_now<T>();
     depth_step_ = std::min<int64_t>(depth_, ceil_div(depth_, ceil_div(depth_, k.kc)));
     // A block of columns of this depth fills a quarter of a megabyte.
@@ -85,8 +100,9 @@ class ForwardPass {
     });
   }
 
-  // One panel: nr pixels from `first` on, rows (channel, tap) [from, from + deep). The pixels are a few stretches of
-  // output rows; each is copied as kLanes elements, and what is too much is overwritten by the next one.
+  // One panel: nr pixels from `first` on, rows (channel, tap) [from, from + deep). The pixels are a few
+  // stretches of output rows; each is copied as kLanes elements, and what is too much is overwritten by the
+  // next one.
   template <int kLanes>
   void gather(const T* planes, int64_t first, int64_t last, int64_t from, int64_t deep, T* to) const {
     struct Stretch {
@@ -107,16 +123,21 @@ class ForwardPass {
     }
     for (int64_t i = 0; i < deep; ++i, to += kLanes) {
       const T* at = planes + rows[i];
-      for (int q = 0; q < count; ++q) std::memcpy(to + stretches[q].lane, at + stretches[q].offset, sizeof(T) * kLanes);
+      for (int q = 0; q < count; ++q)
+        std::memcpy(to + stretches[q].lane, at + stretches[q].offset, sizeof(T) * kLanes);
     }
   }
 
   void gather_panel(const T* planes, int64_t first, int64_t last, int64_t from, int64_t deep, T* to) const {
     switch (kernels_now<T>().nr) {
-      case 4: return gather<4>(planes, first, last, from, deep, to);
-      case 8: return gather<8>(planes, first, last, from, deep, to);
-      case 16: return gather<16>(planes, first, last, from, deep, to);
-      default: return gather<32>(planes, first, last, from, deep, to);
+      case 4:
+        return gather<4>(planes, first, last, from, deep, to);
+      case 8:
+        return gather<8>(planes, first, last, from, deep, to);
+      case 16:
+        return gather<16>(planes, first, last, from, deep, to);
+      default:
+        return gather<32>(planes, first, last, from, deep, to);
     }
   }
 
@@ -129,7 +150,8 @@ class ForwardPass {
         T* to = weights_ + group * rows_ * depth_ + rows_ * from;
         for (int64_t i = 0; i < rows_;) {
           const int taken = panel_rows(rows_ - i, k.mr);
-          readers_now<S>().pack(w + (group * rows_ + i) * depth_ + from, depth_, 1, taken, deep, to + i * deep, taken);
+          readers_now<S>().pack(w + (group * rows_ + i) * depth_ + from, depth_, 1, taken, deep,
+                                to + i * deep, taken);
           i += taken;
         }
       }
@@ -161,7 +183,8 @@ class ForwardPass {
         end.relu = relu_;
         end.row_bias = wide_bias(group, result + rows_ * pixels);
       }
-      k.block(rows_, pixels, deep, weights_ + group * rows_ * depth_ + rows_ * from, columns, result, pitch, end);
+      k.block(rows_, pixels, deep, weights_ + group * rows_ * depth_ + rows_ * from, columns, result, pitch,
+              end);
     }
     if constexpr (!std::is_same_v<T, S>) {
       for (int64_t i = 0; i < rows_; ++i) {
@@ -217,9 +240,9 @@ void own_forward(const ConvShape& s, const S* x, const S* w, const S* bias, S* y
 
 // ---- backward data -----------------------------------------------------------------------------
 //
-// With stride s, input pixels fall into s classes by their position modulo s (in each dimension). Those of one class
-// meet the same taps: they are a convolution of dy with these taps, turned round, and of stride 1. So no product is
-// wasted and nothing is added up in memory. With stride 1 there is one class.
+// With stride s, input pixels fall into s classes by their position modulo s (in each dimension). Those of
+// one class meet the same taps: they are a convolution of dy with these taps, turned round, and of stride 1.
+// So no product is wasted and nothing is added up in memory. With stride 1 there is one class.
 
 namespace {
 
@@ -230,8 +253,13 @@ struct Phase {
 
 Phase phase_of(const ConvShape& s, int i, int64_t remainder) {
   const int64_t stride = s.stride[i], dilation = s.dilation[i], common = std::gcd(stride, dilation);
-  Phase p{.first = remainder, .count = std::max<int64_t>(ceil_div(s.in[i] - remainder, stride), 0), .tap = 0,
-          .every = stride / common, .taps = 0, .pad = 0, .dilation = dilation / common};
+  Phase p{.first = remainder,
+          .count = std::max<int64_t>(ceil_div(s.in[i] - remainder, stride), 0),
+          .tap = 0,
+          .every = stride / common,
+          .taps = 0,
+          .pad = 0,
+          .dilation = dilation / common};
   const auto distance = [&] { return remainder + s.pad[i] - p.tap * dilation; };
   while (p.tap < std::min(p.every, s.kernel[i]) && distance() % stride != 0) ++p.tap;
   if (p.tap >= std::min(p.every, s.kernel[i])) return p;
@@ -282,7 +310,8 @@ void place(const ConvShape& s, const Phase (&p)[3], const S* from, const S* bias
 }
 
 template <class S>
-void backward_class(const ConvShape& s, const Phase (&phases)[3], const S* dy, const S* w, S* dx, const S* bias) {
+void backward_class(const ConvShape& s, const Phase (&phases)[3], const S* dy, const S* w, S* dx,
+                    const S* bias) {
   ConvShape back{.n = s.n, .groups = s.groups, .ci = s.co, .co = s.ci};
   for (int i = 0; i < 3; ++i) {
     back.in[i] = s.out[i];
@@ -304,7 +333,8 @@ void backward_class(const ConvShape& s, const Phase (&phases)[3], const S* dy, c
 template <class S>
 void own_backward_data(const ConvShape& s, const S* dy, const S* w, S* dx, const S* bias) {
   if (s.n * s.ci * s.in_pixels() <= 0) return;
-  if (s.co * s.out_pixels() * s.taps() <= 0) return fill_channels(bias, s.n * s.ci, s.ci, s.in_pixels(), dx, false);
+  if (s.co * s.out_pixels() * s.taps() <= 0)
+    return fill_channels(bias, s.n * s.ci, s.ci, s.in_pixels(), dx, false);
   for (int64_t d = 0; d < s.stride[0]; ++d) {
     for (int64_t h = 0; h < s.stride[1]; ++h) {
       for (int64_t v = 0; v < s.stride[2]; ++v) {
@@ -337,12 +367,20 @@ void weight_sums(const ConvShape& s, int64_t group, int64_t first, int64_t last,
     for (int64_t from = 0; from < pixels; from += block) {
       const int64_t count = std::min(block, pixels - from);
       gather_columns<T, S>(s, source, first, last, from, from + count, columns, count);
-      GemmArgs<T> g{.m = co, .n = rows, .k = count, .b = columns, .b_row = 1, .b_col = count, .c = to, .ldc = depth,
+      GemmArgs<T> g{.m = co,
+                    .n = rows,
+                    .k = count,
+                    .b = columns,
+                    .b_row = 1,
+                    .b_col = count,
+                    .c = to,
+                    .ldc = depth,
                     .beta = 1};
       if constexpr (std::is_same_v<T, S>) {
         g.a = gradients + from, g.a_row = pixels;
       } else {
-        for (int64_t o = 0; o < co; ++o) readers_now<S>().widen(gradients + o * pixels + from, wide + o * count, count);
+        for (int64_t o = 0; o < co; ++o)
+          readers_now<S>().widen(gradients + o * pixels + from, wide + o * count, count);
         g.a = wide, g.a_row = count;
       }
       gemm(g);
@@ -368,13 +406,16 @@ void own_backward_weights(const ConvShape& s, const S* x, const S* dy, S* dw) {
   std::vector<T> sums;
   if (parts > 1 || !std::is_same_v<T, S>) sums.resize(size_t(parts * size));
   T* to = nullptr;
-  if constexpr (std::is_same_v<T, S>) to = sums.empty() ? dw : sums.data(); else to = sums.data();
+  if constexpr (std::is_same_v<T, S>)
+    to = sums.empty() ? dw : sums.data();
+  else
+    to = sums.data();
   const int64_t per_group = ceil_div(depth, piece);
   parallel_for(0, pieces * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t part = task / pieces, group = task % pieces / per_group, first = task % per_group * piece;
-      weight_sums<T, S>(s, group, first, std::min(first + piece, depth), part * s.n / parts, (part + 1) * s.n / parts,
-                        x, dy, to + part * size);
+      weight_sums<T, S>(s, group, first, std::min(first + piece, depth), part * s.n / parts,
+                        (part + 1) * s.n / parts, x, dy, to + part * size);
     }
   });
   if (sums.empty()) return;
@@ -387,9 +428,9 @@ void own_backward_weights(const ConvShape& s, const S* x, const S* dy, S* dw) {
   });
 }
 
-#define BOLIDE_CONV(S)                                                                                          \
-  template void own_forward(const ConvShape&, const S*, const S*, const S*, S*, bool);                          \
-  template void own_backward_data(const ConvShape&, const S*, const S*, S*, const S*);                          \
+#define BOLIDE_CONV(S)                                                                 \
+  template void own_forward(const ConvShape&, const S*, const S*, const S*, S*, bool); \
+  template void own_backward_data(const ConvShape&, const S*, const S*, S*, const S*); \
   template void own_backward_weights(const ConvShape&, const S*, const S*, S*);
 BOLIDE_CONV(float)
 BOLIDE_CONV(double)

@@ -19,7 +19,8 @@ void own_backward_weights(const ConvShape& shape, const S* x, const S* dy, S* dw
 
 // Groups of one input channel each, in two dimensions, float.
 bool is_depthwise(const ConvShape& shape);
-void depthwise_forward(const ConvShape& shape, const float* x, const float* w, const float* bias, float* y, bool relu);
+void depthwise_forward(const ConvShape& shape, const float* x, const float* w, const float* bias, float* y,
+                       bool relu);
 void depthwise_backward_weights(const ConvShape& shape, const float* x, const float* dy, float* dw);
 
 }  // namespace bolide::detail

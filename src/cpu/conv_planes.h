@@ -1,8 +1,8 @@
 // Map: channels copied into padded planes
 //
-// A zero-padded copy of each channel, its columns sorted by their remainder modulo the stride: then for every tap the
-// input pixels of an output row lie side by side, and nothing needs a bounds check. 16-bit types are widened here,
-// once for each pixel instead of once for each tap.
+// A zero-padded copy of each channel, its columns sorted by their remainder modulo the stride: then for every
+// tap the input pixels of an output row lie side by side, and nothing needs a bounds check. 16-bit types are
+// widened here, once for each pixel instead of once for each tap.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,8 @@ class Planes {
     const int64_t padded = (s.out[2] - 1) * step_ + (s.kernel[2] - 1) * s.dilation[2] + 1;
     phase_ = (padded + step_ - 1) / step_;
     pitch_ = phase_ * step_;
-    for (int i = 0; i < 2; ++i) size_[i] = (s.out[i] - 1) * s.stride[i] + (s.kernel[i] - 1) * s.dilation[i] + 1;
+    for (int i = 0; i < 2; ++i)
+      size_[i] = (s.out[i] - 1) * s.stride[i] + (s.kernel[i] - 1) * s.dilation[i] + 1;
     for (int64_t d = 0; d < s.kernel[0]; ++d) {
       for (int64_t h = 0; h < s.kernel[1]; ++h) {
         for (int64_t w = 0; w < s.kernel[2]; ++w) {

@@ -5,8 +5,9 @@
 
 namespace bolide::detail {
 
-// One channel of one image. `x` is padded, so that every tap of every output pixel lies inside: tap t of output
-// pixel (row, column) is x[row * row_step + column + offsets[t]]. Reads up to kDepthwiseSlack past the last one.
+// One channel of one image. `x` is padded, so that every tap of every output pixel lies inside: tap t of
+// output pixel (row, column) is x[row * row_step + column + offsets[t]]. Reads up to kDepthwiseSlack past the
+// last one.
 inline constexpr int64_t kDepthwiseSlack = 64;
 struct DepthwisePlane {
   const float* x;

@@ -21,7 +21,8 @@ std::string plugin_path() {
   if (dladdr(reinterpret_cast<void*>(&dnnl_table), &info) == 0 || info.dli_fname == nullptr) return {};
   const std::string library = info.dli_fname;
   const size_t slash = library.rfind('/');
-  return (slash == std::string::npos ? std::string("./") : library.substr(0, slash + 1)) + "libbolide_dnnl.so";
+  return (slash == std::string::npos ? std::string("./") : library.substr(0, slash + 1)) +
+         "libbolide_dnnl.so";
 }
 
 const BolideDnnlTable* open_plugin() {

@@ -1,9 +1,9 @@
 // Map: what the oneDNN plugin is asked | its table | the loader
 //
-// The plugin is the only part of Bolide that links oneDNN and, through it, an OpenMP runtime. It runs every call on
-// the calling thread alone (one OpenMP thread, so no team exists that a fork could lose); work is divided among
-// threads outside, by our own pool. Functions return 0, or another value when oneDNN has no implementation; then
-// nothing was written.
+// The plugin is the only part of Bolide that links oneDNN and, through it, an OpenMP runtime. It runs every
+// call on the calling thread alone (one OpenMP thread, so no team exists that a fork could lose); work is
+// divided among threads outside, by our own pool. Functions return 0, or another value when oneDNN has no
+// implementation; then nothing was written.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@ struct BolideDnnlConv {
   int32_t type, dims;
   int64_t n, groups, ci, co;
   int64_t in[3], out[3], kernel[3], stride[3], pad[3], dilation[3];
-  int64_t x_stride, y_stride, w_stride;  // elements between images, and between output channels of the weights
+  int64_t x_stride, y_stride,
+      w_stride;  // elements between images, and between output channels of the weights
 };
 
 // C[m,n] = A[m,k] * B[k,n] + bias[n]; each operand has one stride of 1; the rows of C are contiguous.

@@ -7,9 +7,11 @@
 #include "cpu/gemm.h"
 
 #include <algorithm>
+#include <atomic>
 #include <type_traits>
 #include <utility>
 
+#include "cpu/dnnl_table.h"
 #include "cpu/gemm_table.h"
 #include "cpu/isa.h"
 #include "cpu/pool.h"
@@ -21,9 +23,12 @@ namespace detail {
 
 const GemmTable& gemm_table() {
   switch (isa()) {
-    case Isa::Avx512: return gemm_avx512;
-    case Isa::Avx2: return gemm_avx2;
-    default: return gemm_baseline;
+    case Isa::Avx512:
+      return gemm_avx512;
+    case Isa::Avx2:
+      return gemm_avx2;
+    default:
+      return gemm_baseline;
   }
 }
 
@@ -35,15 +40,22 @@ using namespace detail;
 
 template <class T>
 const GemmKernels<T>& kernels_for(const GemmTable& table) {
-  if constexpr (std::is_same_v<T, double>) return table.f64; else return table.f32;
+  if constexpr (std::is_same_v<T, double>)
+    return table.f64;
+  else
+    return table.f32;
 }
 
 template <class S>
 const auto& readers_for(const GemmTable& table) {
-  if constexpr (std::is_same_v<S, double>) return table.read_f64;
-  else if constexpr (std::is_same_v<S, float>) return table.read_f32;
-  else if constexpr (std::is_same_v<S, Half>) return table.read_f16;
-  else return table.read_bf16;
+  if constexpr (std::is_same_v<S, double>)
+    return table.read_f64;
+  else if constexpr (std::is_same_v<S, float>)
+    return table.read_f32;
+  else if constexpr (std::is_same_v<S, Half>)
+    return table.read_f16;
+  else
+    return table.read_bf16;
 }
 
 // Elements of S in, elements of T out.
@@ -67,6 +79,9 @@ constexpr int64_t kShare = 256 * 1024;
 
 // B up to this size is multiplied where it lies.
 constexpr int64_t kDirectBytes = 128 * 1024;
+
+// Up to so many rows a larger B is too.
+constexpr int64_t kFewRows = 96, kFewRowsBytes = 2 << 20;
 
 template <class T>
 GemmEnd<T> shifted(GemmEnd<T> end, int64_t i, int64_t j) {
@@ -125,8 +140,8 @@ void direct(const Product<T, T>& p, const GemmKernels<T>& kernels) {
   parallel_for(0, units, ceil_div(kShare * units, work), [&](int64_t begin, int64_t end) {
     const int64_t from = begin * unit, count = std::min(end * unit, by_rows ? p.m : p.n) - from;
     const int64_t i = by_rows ? from : 0, j = by_rows ? 0 : from;
-    kernels.direct(by_rows ? count : p.m, by_rows ? p.n : count, p.k, p.a + i * p.a_row, p.a_row, p.a_col, p.b + j,
-                   p.b_row, p.c + i * p.ldc + j, p.ldc, shifted(p.end, i, j));
+    kernels.direct(by_rows ? count : p.m, by_rows ? p.n : count, p.k, p.a + i * p.a_row, p.a_row, p.a_col,
+                   p.b + j, p.b_row, p.c + i * p.ldc + j, p.ldc, shifted(p.end, i, j));
   });
 }
 
@@ -159,8 +174,8 @@ class Packed {
     parallel_for(0, panels, ceil_div(32 * 1024, nr * depth_), [&](int64_t begin, int64_t end) {
       for (int64_t panel = begin; panel < end; ++panel) {
         const int64_t j = panel * nr;
-        read_.pack(from + j * p_.b_col, p_.b_col, p_.b_row, std::min(nr, width_ - j), depth_, columns_ + j * depth_,
-                   nr);
+        read_.pack(from + j * p_.b_col, p_.b_col, p_.b_row, std::min(nr, width_ - j), depth_,
+                   columns_ + j * depth_, nr);
       }
     });
   }
@@ -191,9 +206,11 @@ class Packed {
     // As many blocks as fit the cache, a multiple of the threads, all of the same height.
     const int64_t blocks = round_up(ceil_div(p_.m, kernels_.mc), threads);
     const int64_t height = round_up(ceil_div(p_.m, blocks), kernels_.mr);
-    parallel_for(0, ceil_div(p_.m, height), ceil_div(ceil_div(p_.m, height), threads), [&](int64_t begin, int64_t end) {
-      for (int64_t block = begin; block < end; ++block) multiply_rows(block * height, height, 0, width_);
-    });
+    parallel_for(0, ceil_div(p_.m, height), ceil_div(ceil_div(p_.m, height), threads),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t block = begin; block < end; ++block)
+                     multiply_rows(block * height, height, 0, width_);
+                 });
   }
 
   // Few rows: every thread takes some of the columns, and packs the same rows for itself.
@@ -214,7 +231,8 @@ class Packed {
       // Rows of A that meet few panels are not worth a copy.
       if (last - first <= kFewColumns) {
         const T* a = p_.a + begin * p_.a_row + depth_begin_ * p_.a_col;
-        return kernels_.half_direct(rows, last - first, depth_, a, p_.a_row, p_.a_col, panels, c, p_.ldc, end);
+        return kernels_.half_direct(rows, last - first, depth_, a, p_.a_row, p_.a_col, panels, c, p_.ldc,
+                                    end);
       }
     }
     T* packed = scratch<T>(Scratch::PackedA, rows * depth_);
@@ -239,8 +257,18 @@ void multiply(const Product<T, S>& p);
 // A matrix times a vector is the vector's row times the transposed matrix.
 template <class T, class S>
 void one_column(const Product<T, S>& p) {
-  Product<T, S> turned{.m = 1, .n = p.m, .k = p.k, .a = p.b, .a_row = 1, .a_col = p.b_row, .b = p.a,
-                       .b_row = p.a_col, .b_col = p.a_row, .c = p.c, .ldc = p.m, .end = p.end};
+  Product<T, S> turned{.m = 1,
+                       .n = p.m,
+                       .k = p.k,
+                       .a = p.b,
+                       .a_row = 1,
+                       .a_col = p.b_row,
+                       .b = p.a,
+                       .b_row = p.a_col,
+                       .b_col = p.a_row,
+                       .c = p.c,
+                       .ldc = p.m,
+                       .end = p.end};
   std::swap(turned.end.bias, turned.end.row_bias);
   if (p.ldc == 1) return multiply(turned);
   turned.c = scratch<T>(Scratch::Accumulator, p.m);
@@ -263,21 +291,58 @@ void no_depth(const Product<T, S>& p) {
   }
 }
 
+// Few rows times a matrix with contiguous columns (a linear layer's x * weight^T): packing the larger operand
+// would cost as much as a tenth of the work, so the transposed product is computed, in which the larger one
+// is read in place.
+template <class T>
+void turned_product(const Product<T, T>& p, const GemmKernels<T>& kernels, const GemmReaders<T, T>& read) {
+  T* result = scratch<T>(Scratch::Accumulator, p.n * p.m);
+  Product<T, T> turned{.m = p.n,
+                       .n = p.m,
+                       .k = p.k,
+                       .a = p.b,
+                       .a_row = p.b_col,
+                       .a_col = p.b_row,
+                       .b = p.a,
+                       .b_row = p.a_col,
+                       .b_col = p.a_row,
+                       .c = result,
+                       .ldc = p.m,
+                       .end = p.end};
+  std::swap(turned.end.bias, turned.end.row_bias);
+  Packed<T, T>(turned, kernels, read).run();
+  parallel_for(0, p.n, ceil_div(16 * 1024, p.m), [&](int64_t begin, int64_t end) {
+    read.pack(result + begin * p.m, p.m, 1, end - begin, p.m, p.c + begin, p.ldc);
+  });
+}
+
+// Where B is read in place (figures: us in place, packed; 64x784x512, 1.6 MB: 529, 606; 512x784x64: 625,
+// 558). With few rows the packed copy would not be used often enough.
+template <class T>
+bool reads_in_place(const Product<T, T>& p) {
+  const int64_t bytes = p.n * p.k * int64_t(sizeof(T));
+  if (p.m <= kSkinnyRows) return bytes <= 64 * 1024;
+  // Rows a page apart meet in the same sets of the cache: 32x1024x1024 takes 1477 in place, 943 packed.
+  const bool pages = p.b_row * int64_t(sizeof(T)) % 4096 == 0;
+  return bytes <= (p.m <= kFewRows && !pages ? kFewRowsBytes : kDirectBytes);
+}
+
 template <class T, class S>
 void multiply(const Product<T, S>& p) {
   if (p.m <= 0 || p.n <= 0) return;
   const GemmTable& table = gemm_table();
   const auto& kernels = kernels_for<T>(table);
   const auto& read = readers_for<S>(table);
-  const int64_t bytes = p.n * p.k * int64_t(sizeof(S));
   if constexpr (std::is_same_v<T, S>) {
-    // A B of up to 32 KB stays in the L1 cache; larger ones pay for packing only when many rows share it.
-    const bool small = p.m <= kSkinnyRows ? bytes <= 64 * 1024 : bytes <= kDirectBytes;
-    if (p.b_col == 1 && p.k > 0 && p.n > 1 && small) return direct(p, kernels);
+    if (p.b_col == 1 && p.k > 0 && p.n > 1 && reads_in_place(p)) return direct(p, kernels);
   }
   if (p.k <= 0) return no_depth(p);
   if (p.n == 1 && p.m > 1) return one_column(p);
   if (p.m <= kSkinnyRows && (p.b_col == 1 || p.b_row == 1)) return skinny(p, read);
+  if constexpr (std::is_same_v<T, S>) {
+    const bool turn = p.b_row == 1 && p.m <= kFewRows && p.n >= 2 * p.m && p.end.beta == 0 && p.k >= 64;
+    if (turn) return turned_product(p, kernels, read);
+  }
   Packed<T, S>(p, kernels, read).run();
 }
 
@@ -295,14 +360,46 @@ GemmEnd<T> end_of(const GemmArgs<S>& args) {
 
 template <class T>
 void full_width(const GemmArgs<T>& args) {
-  multiply(Product<T, T>{args.m, args.n, args.k, args.a, args.a_row, args.a_col, args.b, args.b_row, args.b_col,
-                         args.c, args.ldc, end_of<T, T>(args)});
+  multiply(Product<T, T>{args.m, args.n, args.k, args.a, args.a_row, args.a_col, args.b, args.b_row,
+                         args.b_col, args.c, args.ldc, end_of<T, T>(args)});
+}
+
+// bf16 through oneDNN, which has the dot products and the tiles of AVX-512 and AMX (on one core 0.5 TFLOP/s
+// and more, where floats reach 0.2). Each thread multiplies some of the columns. False when it has no such
+// operation.
+[[maybe_unused]] bool bf16_by_plugin(const GemmArgs<BFloat16>& g) {
+  const bool plain = g.alpha == 1 && g.beta == 0 && !g.row_bias && !g.relu;
+  const bool orders = (g.a_row == 1 || g.a_col == 1) && (g.b_row == 1 || g.b_col == 1);
+  if (isa() != Isa::Avx512 || !plain || !orders || g.m * g.n * g.k < 2 * kShare) return false;
+  const BolideDnnlTable* table = dnnl_table();
+  if (table == nullptr) return false;
+  constexpr int64_t kUnit = 64;
+  std::atomic<bool> done{true};
+  parallel_for(0, ceil_div(g.n, kUnit), ceil_div(kShare, g.m * g.k * kUnit), [&](int64_t begin, int64_t end) {
+    const int64_t j = begin * kUnit;
+    BolideDnnlMatmul d{.type = kBolideDnnlBf16,
+                       .has_bias = g.bias != nullptr,
+                       .m = g.m,
+                       .n = std::min(end * kUnit, g.n) - j,
+                       .k = g.k,
+                       .a_row = g.a_row,
+                       .a_col = g.a_col,
+                       .b_row = g.b_row,
+                       .b_col = g.b_col,
+                       .ldc = g.ldc};
+    const BFloat16* bias = g.bias ? g.bias + j : nullptr;
+    if (table->matmul(&d, g.a, g.b + j * g.b_col, bias, g.c + j) != 0) done = false;
+  });
+  return done;
 }
 
 // 16-bit results are summed, biased and cut off in floats, and rounded once.
 template <class S>
 void half_width(const GemmArgs<S>& args) {
   if (args.m <= 0 || args.n <= 0) return;
+  if constexpr (std::is_same_v<S, BFloat16>) {
+    if (bf16_by_plugin(args)) return;
+  }
   const auto& read = readers_for<S>(gemm_table());
   const int64_t m = args.m, n = args.n;
   float* sums = scratch<float>(Scratch::Product, m * n + n + m);
@@ -320,8 +417,8 @@ void half_width(const GemmArgs<S>& args) {
   if (end.beta != 0) {
     for (int64_t i = 0; i < m; ++i) read.widen(args.c + i * args.ldc, sums + i * n, n);
   }
-  multiply(Product<float, S>{m, n, args.k, args.a, args.a_row, args.a_col, args.b, args.b_row, args.b_col, sums, n,
-                             end});
+  multiply(Product<float, S>{m, n, args.k, args.a, args.a_row, args.a_col, args.b, args.b_row, args.b_col,
+                             sums, n, end});
   parallel_for(0, m, ceil_div(64 * 1024, n), [&](int64_t begin, int64_t stop) {
     for (int64_t i = begin; i < stop; ++i) read.narrow(sums + i * n, args.c + i * args.ldc, n);
   });
@@ -340,14 +437,19 @@ void gemm_complex(const GemmArgs<T>& args);
 
 template <class T>
 void gemm(const GemmArgs<T>& args) {
-  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) full_width(args);
-  else if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) half_width(args);
-  else if constexpr (std::is_integral_v<T>) detail::gemm_plain(args);
-  else detail::gemm_complex(args);
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
+    full_width(args);
+  else if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+    half_width(args);
+  else if constexpr (std::is_integral_v<T>)
+    detail::gemm_plain(args);
+  else
+    detail::gemm_complex(args);
 }
 
 template <class T>
-void gemm_batched(const GemmArgs<T>& args, int64_t batch, int64_t a_stride, int64_t b_stride, int64_t c_stride) {
+void gemm_batched(const GemmArgs<T>& args, int64_t batch, int64_t a_stride, int64_t b_stride,
+                  int64_t c_stride) {
   const auto run = [&](int64_t begin, int64_t end) {
     GemmArgs<T> one = args;
     for (int64_t i = begin; i < end; ++i) {

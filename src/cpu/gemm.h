@@ -1,7 +1,8 @@
 // Map: GemmArgs | gemm | gemm_batched
 //
-// C[m,n] = act(beta * C + alpha * A[m,k] * B[k,n] + bias). A and B have any strides (a transpose needs no copy, a
-// stride of 0 broadcasts); the rows of C are contiguous. Where beta is 0, C is never read, so it may hold NaN.
+// C[m,n] = act(beta * C + alpha * A[m,k] * B[k,n] + bias). A and B have any strides (a transpose needs no
+// copy, a stride of 0 broadcasts); the rows of C are contiguous. Where beta is 0, C is never read, so it may
+// hold NaN.
 #pragma once
 
 #include <complex>
@@ -12,9 +13,18 @@
 namespace bolide {
 
 // What products of T are accumulated in.
-template <class T> struct GemmCompute { using type = T; };
-template <> struct GemmCompute<Half> { using type = float; };
-template <> struct GemmCompute<BFloat16> { using type = float; };
+template <class T>
+struct GemmCompute {
+  using type = T;
+};
+template <>
+struct GemmCompute<Half> {
+  using type = float;
+};
+template <>
+struct GemmCompute<BFloat16> {
+  using type = float;
+};
 
 template <class T>
 struct GemmArgs {
@@ -39,6 +49,7 @@ void gemm(const GemmArgs<T>& args);
 
 // `batch` products; the pointers of `args` advance by these strides (0: shared). Biases are shared.
 template <class T>
-void gemm_batched(const GemmArgs<T>& args, int64_t batch, int64_t a_stride, int64_t b_stride, int64_t c_stride);
+void gemm_batched(const GemmArgs<T>& args, int64_t batch, int64_t a_stride, int64_t b_stride,
+                  int64_t c_stride);
 
 }  // namespace bolide

@@ -44,7 +44,8 @@ void integer_row(const GemmArgs<T>& g, int64_t i, Wrapping<T>* sums) {
 void bool_row(const GemmArgs<bool>& g, int64_t i) {
   for (int64_t j = 0; j < g.n; ++j) {
     bool any = false;
-    for (int64_t p = 0; p < g.k && !any; ++p) any = g.a[i * g.a_row + p * g.a_col] && g.b[p * g.b_row + j * g.b_col];
+    for (int64_t p = 0; p < g.k && !any; ++p)
+      any = g.a[i * g.a_row + p * g.a_col] && g.b[p * g.b_row + j * g.b_col];
     any = any && g.alpha;
     if (g.beta) any = any || g.c[i * g.ldc + j];
     if (g.bias) any = any || g.bias[j];
@@ -115,8 +116,18 @@ void complex_large(const GemmArgs<C>& g) {
   const R* a = reinterpret_cast<const R*>(g.a);
   const R* b = reinterpret_cast<const R*>(g.b);
   const auto part = [&](int a_part, int b_part, R* c, R alpha, R beta) {
-    gemm(GemmArgs<R>{.m = g.m, .n = g.n, .k = g.k, .a = a + a_part, .a_row = 2 * g.a_row, .a_col = 2 * g.a_col,
-                     .b = b + b_part, .b_row = 2 * g.b_row, .b_col = 2 * g.b_col, .c = c, .ldc = g.n, .alpha = alpha,
+    gemm(GemmArgs<R>{.m = g.m,
+                     .n = g.n,
+                     .k = g.k,
+                     .a = a + a_part,
+                     .a_row = 2 * g.a_row,
+                     .a_col = 2 * g.a_col,
+                     .b = b + b_part,
+                     .b_row = 2 * g.b_row,
+                     .b_col = 2 * g.b_col,
+                     .c = c,
+                     .ldc = g.n,
+                     .alpha = alpha,
                      .beta = beta});
   };
   part(0, 0, re, 1, 0);
@@ -133,7 +144,10 @@ void complex_large(const GemmArgs<C>& g) {
 template <class T>
 void gemm_complex(const GemmArgs<T>& args) {
   if (args.m <= 0 || args.n <= 0) return;
-  if (args.m * args.n * args.k <= 4096) complex_small(args); else complex_large(args);
+  if (args.m * args.n * args.k <= 4096)
+    complex_small(args);
+  else
+    complex_large(args);
 }
 
 template void gemm_complex(const GemmArgs<std::complex<float>>&);

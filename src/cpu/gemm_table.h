@@ -7,8 +7,8 @@
 
 namespace bolide::detail {
 
-// The last step of a tile: C = act(beta * C + alpha * acc + bias). The biases point at the tile's first column
-// and row.
+// The last step of a tile: C = act(beta * C + alpha * acc + bias). The biases point at the tile's first
+// column and row.
 template <class T>
 struct GemmEnd {
   T alpha = 1, beta = 0;
@@ -19,16 +19,16 @@ struct GemmEnd {
   bool plain() const { return alpha == 1 && beta == 0 && !bias && !row_bias && !relu; }
 };
 
-// dst[p * pitch + w] = src[w * width_stride + p * depth_stride] for w < width, p < depth. Other lanes of dst are
-// left alone.
+// dst[p * pitch + w] = src[w * width_stride + p * depth_stride] for w < width, p < depth. Other lanes of dst
+// are left alone.
 template <class T, class S>
-using PackPanel = void (*)(const S* src, int64_t width_stride, int64_t depth_stride, int64_t width, int64_t depth,
-                           T* dst, int64_t pitch);
+using PackPanel = void (*)(const S* src, int64_t width_stride, int64_t depth_stride, int64_t width,
+                           int64_t depth, T* dst, int64_t pitch);
 
 // Products with few rows (at most kSkinnyRows): reads B once and packs nothing.
 template <class T, class S>
-using SkinnyProduct = void (*)(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const S* b, int64_t ldb,
-                               T* c, int64_t ldc, const GemmEnd<T>& end);
+using SkinnyProduct = void (*)(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const S* b,
+                               int64_t ldb, T* c, int64_t ldc, const GemmEnd<T>& end);
 inline constexpr int kSkinnyRows = 16;
 
 // Rows of the next packed panel when `left` rows remain: kernels exist for mr, 8 and up to 6 rows.
@@ -44,13 +44,14 @@ struct GemmKernels {
   int mr, nr;      // rows of a packed panel of A, columns of one of B
   int kc, mc, nc;  // depth, rows and columns of a block
   // A block from packed panels: every panel of A against every panel of B (depth k).
-  void (*block)(int64_t m, int64_t n, int64_t k, const T* a, const T* b, T* c, int64_t ldc, const GemmEnd<T>& end);
+  void (*block)(int64_t m, int64_t n, int64_t k, const T* a, const T* b, T* c, int64_t ldc,
+                const GemmEnd<T>& end);
   // Nothing packed: A with any strides, B with contiguous rows.
   void (*direct)(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
                  int64_t ldb, T* c, int64_t ldc, const GemmEnd<T>& end);
   // As above, B in packed panels, A with any strides.
-  void (*half_direct)(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, T* c,
-                      int64_t ldc, const GemmEnd<T>& end);
+  void (*half_direct)(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
+                      T* c, int64_t ldc, const GemmEnd<T>& end);
 };
 
 // Reading elements of type S into T.

@@ -1,7 +1,8 @@
 // Map: buffers that a thread keeps between calls
 //
-// Packed blocks and column matrices are needed by every call and are large enough that fresh pages would cost more
-// than the work. Each thread keeps one buffer for each purpose; a much too large one is given back after use.
+// Packed blocks and column matrices are needed by every call and are large enough that fresh pages would cost
+// more than the work. Each thread keeps one buffer for each purpose; a much too large one is given back after
+// use.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,16 @@
 namespace bolide::detail {
 
 enum class Scratch : int {
-  PackedA, PackedB, Product, Operand, Accumulator,  // of matrix products
-  Weights, Columns, Gradient, Widened, Plane,       // of convolutions
+  PackedA,
+  PackedB,
+  Product,
+  Operand,
+  Accumulator,  // of matrix products
+  Weights,
+  Columns,
+  Gradient,
+  Widened,
+  Plane,  // of convolutions
   kCount
 };
 

@@ -1,4 +1,5 @@
-// Map: the plain reference | shapes | each type, instruction set, with and without the plugin | relu, NaN, fork
+// Map: the plain reference | shapes | each type, instruction set, with and without the plugin | relu, NaN,
+// fork
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,19 +23,20 @@ ConvShape shape2d(int64_t n, int64_t groups, int64_t ci, int64_t co, int64_t h, 
                   int64_t stride, int64_t pad, int64_t dilation) {
   ConvShape s{.n = n, .groups = groups, .ci = ci, .co = co};
   s.in[1] = h, s.in[2] = w;
-  for (int i = 1; i < 3; ++i) s.kernel[i] = kernel, s.stride[i] = stride, s.pad[i] = pad, s.dilation[i] = dilation;
+  for (int i = 1; i < 3; ++i)
+    s.kernel[i] = kernel, s.stride[i] = stride, s.pad[i] = pad, s.dilation[i] = dilation;
   s.set_out();
   return s;
 }
 
 std::vector<ConvShape> shapes() {
   std::vector<ConvShape> all = {
-      shape2d(2, 1, 3, 5, 7, 9, 3, 1, 1, 1),   shape2d(3, 1, 16, 32, 12, 12, 3, 1, 1, 1),
-      shape2d(1, 1, 4, 64, 10, 8, 3, 2, 1, 1), shape2d(2, 2, 6, 8, 9, 9, 3, 1, 2, 2),
-      shape2d(2, 6, 6, 6, 11, 13, 3, 1, 1, 1), shape2d(2, 6, 6, 12, 11, 37, 3, 2, 1, 1),
-      shape2d(2, 4, 4, 4, 9, 40, 5, 1, 2, 1),  shape2d(2, 5, 5, 5, 8, 8, 2, 3, 0, 2),
-      shape2d(2, 1, 7, 3, 6, 6, 1, 1, 0, 1),   shape2d(2, 1, 7, 3, 6, 6, 1, 2, 0, 1),
-      shape2d(2, 1, 3, 4, 5, 5, 5, 1, 4, 1),   shape2d(1, 1, 2, 2, 4, 4, 3, 1, 5, 1),
+      shape2d(2, 1, 3, 5, 7, 9, 3, 1, 1, 1),     shape2d(3, 1, 16, 32, 12, 12, 3, 1, 1, 1),
+      shape2d(1, 1, 4, 64, 10, 8, 3, 2, 1, 1),   shape2d(2, 2, 6, 8, 9, 9, 3, 1, 2, 2),
+      shape2d(2, 6, 6, 6, 11, 13, 3, 1, 1, 1),   shape2d(2, 6, 6, 12, 11, 37, 3, 2, 1, 1),
+      shape2d(2, 4, 4, 4, 9, 40, 5, 1, 2, 1),    shape2d(2, 5, 5, 5, 8, 8, 2, 3, 0, 2),
+      shape2d(2, 1, 7, 3, 6, 6, 1, 1, 0, 1),     shape2d(2, 1, 7, 3, 6, 6, 1, 2, 0, 1),
+      shape2d(2, 1, 3, 4, 5, 5, 5, 1, 4, 1),     shape2d(1, 1, 2, 2, 4, 4, 3, 1, 5, 1),
       shape2d(1, 1, 40, 20, 13, 13, 3, 1, 1, 1), shape2d(2, 1, 1, 9, 14, 14, 3, 1, 0, 1),
   };
   ConvShape line{.n = 2, .groups = 1, .ci = 3, .co = 4};  // one dimension
@@ -43,11 +45,12 @@ std::vector<ConvShape> shapes() {
   all.push_back(line);
   ConvShape solid{.n = 2, .groups = 2, .ci = 4, .co = 6};  // three, all sizes different
   const int64_t in[3] = {5, 6, 7}, kernel[3] = {2, 3, 1}, stride[3] = {1, 2, 1}, pad[3] = {1, 0, 0};
-  for (int i = 0; i < 3; ++i) solid.in[i] = in[i], solid.kernel[i] = kernel[i], solid.stride[i] = stride[i],
-                              solid.pad[i] = pad[i];
+  for (int i = 0; i < 3; ++i)
+    solid.in[i] = in[i], solid.kernel[i] = kernel[i], solid.stride[i] = stride[i], solid.pad[i] = pad[i];
   solid.set_out();
   all.push_back(solid);
-  ConvShape cut = shape2d(2, 1, 3, 4, 8, 8, 3, 2, 1, 1);  // as for a transposed convolution with output padding
+  ConvShape cut =
+      shape2d(2, 1, 3, 4, 8, 8, 3, 2, 1, 1);  // as for a transposed convolution with output padding
   cut.in[1] += 1, cut.in[2] += 1;
   all.push_back(cut);
   return all;
@@ -71,7 +74,8 @@ void each_product(const ConvShape& s, F f) {
         for (int64_t p = 0; p < s.out_pixels(); ++p)
           for (int64_t t = 0; t < s.taps(); ++t) {
             const int64_t out[3] = {p / (s.out[1] * s.out[2]), p / s.out[2] % s.out[1], p % s.out[2]};
-            const int64_t tap[3] = {t / (s.kernel[1] * s.kernel[2]), t / s.kernel[2] % s.kernel[1], t % s.kernel[2]};
+            const int64_t tap[3] = {t / (s.kernel[1] * s.kernel[2]), t / s.kernel[2] % s.kernel[1],
+                                    t % s.kernel[2]};
             int64_t at = 0;
             bool inside = true;
             for (int i = 0; i < 3; ++i) {
@@ -95,7 +99,8 @@ int64_t differences(const std::vector<T>& got, const std::vector<double>& expect
   return wrong;
 }
 
-// Small integers: exact in every type whatever the order of the sums, except where 16-bit results are rounded.
+// Small integers: exact in every type whatever the order of the sums, except where 16-bit results are
+// rounded.
 template <class T>
 void check(const ConvShape& s, const std::string& label) {
   CAPTURE(label);
@@ -121,7 +126,8 @@ void check(const ConvShape& s, const std::string& label) {
     dw[size_t(wi)] += double(x[size_t(xi)]) * double(dy[size_t(yi)]);
   });
   const T nan = T(std::numeric_limits<float>::quiet_NaN());
-  std::vector<T> got_y(size_t(ys), nan), got_x(size_t(xs), nan), got_w(size_t(ws), nan), got_b(size_t(s.co), nan);
+  std::vector<T> got_y(size_t(ys), nan), got_x(size_t(xs), nan), got_w(size_t(ws), nan),
+      got_b(size_t(s.co), nan);
   conv_forward(s, x.data(), w.data(), b.data(), got_y.data());
   CHECK(differences(got_y, y) == 0);
   conv_forward(s, x.data(), w.data(), b.data(), got_y.data(), true);
@@ -173,7 +179,8 @@ void each_way(F f) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("convolutions, their gradients and transposes are exact", T, float, double, Half, BFloat16) {
+TEST_CASE_TEMPLATE("convolutions, their gradients and transposes are exact", T, float, double, Half,
+                   BFloat16) {
   each_way([](const std::string& label) {
     for (const ConvShape& s : shapes()) check<T>(s, label);
   });

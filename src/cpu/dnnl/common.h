@@ -64,7 +64,8 @@ inline memory::data_type data_type(int32_t type) {
   return type == kBolideDnnlBf16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
-// An argument as the user holds it and as the operation wants it, with the reorder between them if they differ.
+// An argument as the user holds it and as the operation wants it, with the reorder between them if they
+// differ.
 struct Operand {
   memory::desc user, inner;
   dnnl::reorder step;
@@ -124,8 +125,8 @@ struct BytesEqual {
   bool operator()(const Key& a, const Key& b) const { return std::memcmp(&a, &b, sizeof(Key)) == 0; }
 };
 
-// Operations by shape. A null entry remembers that oneDNN has none. The cache starts anew when it is full: programs
-// whose shapes never repeat must not fill the memory.
+// Operations by shape. A null entry remembers that oneDNN has none. The cache starts anew when it is full:
+// programs whose shapes never repeat must not fill the memory.
 template <class Key, class Made>
 class Cache {
  public:

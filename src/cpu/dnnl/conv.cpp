@@ -1,7 +1,7 @@
 // Map: descriptors | forward | backward data | backward weights
 //
-// oneDNN chooses the layout of every operand; plain images are reordered on the way in and out. Naming plain layouts
-// to it instead takes two to ten times as long.
+// oneDNN chooses the layout of every operand; plain images are reordered on the way in and out. Naming plain
+// layouts to it instead takes two to ten times as long.
 #include "cpu/dnnl/common.h"
 
 namespace bolide::plugin {
@@ -69,8 +69,8 @@ constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 convolution_forward::primitive_desc forward_desc(const Descriptors& d, bool bias, bool train) {
   const auto kind = train ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
   const convolution_forward::desc desc =
-      bias ? convolution_forward::desc(kind, kDirect, d.x_any, d.w_any, d.bias, d.y_any, d.stride, d.dilation, d.pad,
-                                       d.pad_end)
+      bias ? convolution_forward::desc(kind, kDirect, d.x_any, d.w_any, d.bias, d.y_any, d.stride, d.dilation,
+                                       d.pad, d.pad_end)
            : convolution_forward::desc(kind, kDirect, d.x_any, d.w_any, d.y_any, d.stride, d.dilation, d.pad,
                                        d.pad_end);
   return convolution_forward::primitive_desc(desc, attributes(), engine());
@@ -101,8 +101,8 @@ struct BackwardData {
   explicit BackwardData(const ConvKey& key) {
     const Descriptors d(key.shape);
     const auto hint = forward_desc(d, false, true);
-    const convolution_backward_data::desc desc(kDirect, d.x_any, d.w_any, d.y_any, d.stride, d.dilation, d.pad,
-                                               d.pad_end);
+    const convolution_backward_data::desc desc(kDirect, d.x_any, d.w_any, d.y_any, d.stride, d.dilation,
+                                               d.pad, d.pad_end);
     const convolution_backward_data::primitive_desc pd(desc, attributes(), engine(), hint);
     step = convolution_backward_data(pd);
     dx.set(d.x, pd.diff_src_desc(), true);
@@ -121,10 +121,10 @@ struct BackwardWeights {
     const Descriptors d(key.shape);
     const auto hint = forward_desc(d, key.bias != 0, true);
     const convolution_backward_weights::desc desc =
-        key.bias ? convolution_backward_weights::desc(kDirect, d.x_any, d.w_any, d.bias, d.y_any, d.stride, d.dilation,
-                                                      d.pad, d.pad_end)
-                 : convolution_backward_weights::desc(kDirect, d.x_any, d.w_any, d.y_any, d.stride, d.dilation, d.pad,
-                                                      d.pad_end);
+        key.bias ? convolution_backward_weights::desc(kDirect, d.x_any, d.w_any, d.bias, d.y_any, d.stride,
+                                                      d.dilation, d.pad, d.pad_end)
+                 : convolution_backward_weights::desc(kDirect, d.x_any, d.w_any, d.y_any, d.stride,
+                                                      d.dilation, d.pad, d.pad_end);
     const convolution_backward_weights::primitive_desc pd(desc, attributes(), engine(), hint);
     step = convolution_backward_weights(pd);
     x.set(d.x, pd.src_desc(), false);

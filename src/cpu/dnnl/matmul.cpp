@@ -20,8 +20,8 @@ struct Matmul {
     constexpr int64_t kManyRows = 32;
     const memory::desc b_wanted =
         s.m >= kManyRows ? memory::desc({s.k, s.n}, type, memory::format_tag::any) : b_user;
-    const dnnl::matmul::desc desc = s.has_bias ? dnnl::matmul::desc(a_user, b_wanted, bias, c)
-                                               : dnnl::matmul::desc(a_user, b_wanted, c);
+    const dnnl::matmul::desc desc =
+        s.has_bias ? dnnl::matmul::desc(a_user, b_wanted, bias, c) : dnnl::matmul::desc(a_user, b_wanted, c);
     const dnnl::matmul::primitive_desc pd(desc, attributes(), engine());
     step = dnnl::matmul(pd);
     a.set(a_user, pd.src_desc(), false);
@@ -51,7 +51,7 @@ int matmul(const BolideDnnlMatmul* shape, const void* a, const void* b, const vo
 
 extern "C" __attribute__((visibility("default"))) const BolideDnnlTable* bolide_dnnl_table(int32_t version) {
   using namespace bolide::plugin;
-  static const BolideDnnlTable table = {kBolideDnnlVersion, conv_forward, conv_backward_data, conv_backward_weights,
-                                        matmul};
+  static const BolideDnnlTable table = {kBolideDnnlVersion, conv_forward, conv_backward_data,
+                                        conv_backward_weights, matmul};
   return version == kBolideDnnlVersion ? &table : nullptr;
 }

@@ -4,8 +4,8 @@
 
 // Taps known when compiled stay in registers, as do the sums of four vectors of pixels.
 template <int kTaps, int kVectors>
-[[gnu::always_inline]] inline void depthwise_pixels(const float* x, const int64_t* offsets, int64_t taps, const float* w,
-                                                    float bias, bool relu, float* y) {
+[[gnu::always_inline]] inline void depthwise_pixels(const float* x, const int64_t* offsets, int64_t taps,
+                                                    const float* w, float bias, bool relu, float* y) {
   using X = Vec<float>;
   X::V acc[kVectors];
 #pragma GCC unroll 4
@@ -15,7 +15,8 @@ template <int kTaps, int kVectors>
   for (int64_t t = 0; t < count; ++t) {
     const auto factor = X::set1(w[t]);
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) acc[v] = X::fma(X::load(x + offsets[t] + v * X::kWidth), factor, acc[v]);
+    for (int v = 0; v < kVectors; ++v)
+      acc[v] = X::fma(X::load(x + offsets[t] + v * X::kWidth), factor, acc[v]);
   }
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) X::store(y + v * X::kWidth, relu ? X::relu(acc[v]) : acc[v]);
@@ -41,10 +42,11 @@ void depthwise_rows(const DepthwisePlane& p, const float* w, float bias, bool re
   }
 }
 
-// 3 x 3 taps where the next output row reads one input row further on: four output rows at once share the six input
-// rows they read, so there are two multiply-adds for each load.
-[[gnu::always_inline]] inline void depthwise_four_rows(const DepthwisePlane& p, const float* x, const Vec<float>::V (&w)[9],
-                                                       Vec<float>::V bias, bool relu, Vec<float>::V (&acc)[4]) {
+// 3 x 3 taps where the next output row reads one input row further on: four output rows at once share the six
+// input rows they read, so there are two multiply-adds for each load.
+[[gnu::always_inline]] inline void depthwise_four_rows(const DepthwisePlane& p, const float* x,
+                                                       const Vec<float>::V (&w)[9], Vec<float>::V bias,
+                                                       bool relu, Vec<float>::V (&acc)[4]) {
   using X = Vec<float>;
 #pragma GCC unroll 4
   for (int r = 0; r < 4; ++r) acc[r] = bias;
@@ -93,7 +95,10 @@ inline void depthwise_3x3(const DepthwisePlane& p, const float* weights, float b
 inline void depthwise_forward(const DepthwisePlane& p, const float* w, float bias, bool relu, float* y) {
   const bool square = p.taps == 9 && p.offsets[3] == p.row_step && p.offsets[6] == 2 * p.row_step;
   if (square) return depthwise_3x3(p, w, bias, relu, y);
-  if (p.taps == 9) depthwise_rows<9>(p, w, bias, relu, y); else depthwise_rows<0>(p, w, bias, relu, y);
+  if (p.taps == 9)
+    depthwise_rows<9>(p, w, bias, relu, y);
+  else
+    depthwise_rows<0>(p, w, bias, relu, y);
 }
 
 // kTaps of the taps from `first` on.
@@ -110,7 +115,8 @@ void depthwise_sums(const DepthwisePlane& p, int64_t first, const float* dy, flo
     for (int64_t j = 0; j < whole; j += X::kWidth) {
       const auto gradient = X::load(dy + j);
 #pragma GCC unroll 9
-      for (int t = 0; t < kTaps; ++t) acc[t] = X::fma(X::load(x + j + p.offsets[first + t]), gradient, acc[t]);
+      for (int t = 0; t < kTaps; ++t)
+        acc[t] = X::fma(X::load(x + j + p.offsets[first + t]), gradient, acc[t]);
     }
     if (whole == p.columns) continue;
     const auto gradient = X::load_part(dy + whole, mask);

@@ -10,10 +10,12 @@
 namespace bolide::detail {
 namespace avx2 {
 
-template <class T> struct Vec;
+template <class T>
+struct Vec;
 
-// Masked stores are slow on AMD (some twenty operations), so short vectors are stored in pieces; masked loads are
-// fast everywhere. The mask of the first n lanes is read at kLanes + 8 - n (of 32 bits) or kLanes64 + 4 - n (of 64).
+// Masked stores are slow on AMD (some twenty operations), so short vectors are stored in pieces; masked loads
+// are fast everywhere. The mask of the first n lanes is read at kLanes + 8 - n (of 32 bits) or kLanes64 + 4 -
+// n (of 64).
 alignas(64) inline constexpr int32_t kLanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 alignas(64) inline constexpr int64_t kLanes64[8] = {-1, -1, -1, -1};
 
@@ -29,7 +31,9 @@ struct Vec<float> {
   static V set1(float x) { return _mm256_set1_ps(x); }
   static V load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, V x) { _mm256_storeu_ps(p, x); }
-  static Mask part(int n) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes + 8 - n)), n}; }
+  static Mask part(int n) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes + 8 - n)), n};
+  }
   static V load_part(const float* p, Mask mask) { return _mm256_maskload_ps(p, mask.lanes); }
   static void store_part(float* p, V x, Mask mask) {
     if (mask.n == 8) return store(p, x);
@@ -77,7 +81,9 @@ struct Vec<double> {
   static V set1(double x) { return _mm256_set1_pd(x); }
   static V load(const double* p) { return _mm256_loadu_pd(p); }
   static void store(double* p, V x) { _mm256_storeu_pd(p, x); }
-  static Mask part(int n) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes64 + 4 - n)), n}; }
+  static Mask part(int n) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLanes64 + 4 - n)), n};
+  }
   static V load_part(const double* p, Mask mask) { return _mm256_maskload_pd(p, mask.lanes); }
   static void store_part(double* p, V x, Mask mask) {
     if (mask.n == 4) return store(p, x);
@@ -99,17 +105,19 @@ struct Vec<double> {
 };
 
 inline __m128 quad(const float* p) { return _mm_loadu_ps(p); }
-inline __m128 quad(const Half* p) { return _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
+inline __m128 quad(const Half* p) {
+  return _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
 inline __m128 quad(const BFloat16* p) {
   const __m128i bits = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   return _mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), bits));
 }
 
 // 6 x 16 sums of floats: 12 of the 16 registers, two for a row of B, one for a factor.
-constexpr int kUnroll = 2, kRows = 6, kDirectRows = 6, kDepth = 256, kBlockRows = 144, kBlockColumns = 2048;
+constexpr int kUnroll = 4, kRows = 6, kDirectRows = 6, kDepth = 256, kBlockRows = 144, kBlockColumns = 2048;
 
-#include "cpu/kernels/gemm_tile.inl"
 #include "cpu/kernels/conv_tile.inl"
+#include "cpu/kernels/gemm_tile.inl"
 
 }  // namespace avx2
 

@@ -13,7 +13,8 @@
 namespace bolide::detail {
 namespace avx512 {
 
-template <class T> struct Vec;
+template <class T>
+struct Vec;
 
 template <>
 struct Vec<float> {
@@ -61,7 +62,9 @@ struct Vec<double> {
 };
 
 inline __m128 quad(const float* p) { return _mm_loadu_ps(p); }
-inline __m128 quad(const Half* p) { return _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
+inline __m128 quad(const Half* p) {
+  return _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
 inline __m128 quad(const BFloat16* p) {
   const __m128i bits = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   return _mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), bits));
@@ -70,8 +73,8 @@ inline __m128 quad(const BFloat16* p) {
 // 14 x 32 sums of floats: 28 of the 32 registers. Unpacked rows of A stay at six: more pointers do not fit.
 constexpr int kUnroll = 2, kRows = 14, kDirectRows = 6, kDepth = 256, kBlockRows = 336, kBlockColumns = 2048;
 
-#include "cpu/kernels/gemm_tile.inl"
 #include "cpu/kernels/conv_tile.inl"
+#include "cpu/kernels/gemm_tile.inl"
 
 }  // namespace avx512
 

@@ -7,7 +7,8 @@
 namespace bolide::detail {
 namespace baseline {
 
-template <class T> struct Vec;
+template <class T>
+struct Vec;
 
 template <>
 struct Vec<float> {
@@ -74,8 +75,8 @@ inline __m128 quad(const BFloat16* p) { return Vec<float>::load_wide(p); }
 // 4 x 8 sums of floats fill eight of the sixteen registers.
 constexpr int kUnroll = 1, kRows = 4, kDirectRows = 4, kDepth = 256, kBlockRows = 128, kBlockColumns = 2048;
 
-#include "cpu/kernels/gemm_tile.inl"
 #include "cpu/kernels/conv_tile.inl"
+#include "cpu/kernels/gemm_tile.inl"
 
 }  // namespace baseline
 

@@ -1,4 +1,5 @@
-// Map: the register tile | rows of tiles: direct, half_direct, block | packing | skinny products | conversions
+// Map: the register tile | rows of tiles: direct, half_direct, block | packing | skinny products |
+// conversions
 //
 // Included once for each instruction set, inside its namespace and its target pragma, after it has defined
 //   Vec<float>, Vec<double>: V, kWidth, Mask; zero load store load_part store_part part set1 fma add max sum
@@ -12,7 +13,10 @@ template <class T, int R, int NV, bool Part>
                                               typename Vec<T>::Mask mask, const GemmEnd<T>& end) {
   using X = Vec<T>;
   const auto put = [&](T* at, int v, typename X::V value) __attribute__((always_inline)) {
-    if (Part && v == NV - 1) X::store_part(at, value, mask); else X::store(at, value);
+    if (Part && v == NV - 1)
+      X::store_part(at, value, mask);
+    else
+      X::store(at, value);
   };
   const auto get = [&](const T* at, int v) __attribute__((always_inline)) {
     return Part && v == NV - 1 ? X::load_part(at, mask) : X::load(at);
@@ -88,14 +92,34 @@ inline constexpr Tile<T> kTilesOf[4] = {tile<T, R, 1, false, Packed>, tile<T, R,
 template <class T, bool Packed>
 [[gnu::always_inline]] inline const Tile<T>* tiles_of(int rows) {
   switch (rows) {
-    case 1: return kTilesOf<T, 1, Packed>;
-    case 2: return kTilesOf<T, 2, Packed>;
-    case 3: return kTilesOf<T, 3, Packed>;
-    case 4: return kTilesOf<T, 4, Packed>;
-    case 5: if constexpr (kDirectRows >= 5) return kTilesOf<T, 5, Packed>; else return nullptr;
-    case 6: if constexpr (kDirectRows >= 6) return kTilesOf<T, 6, Packed>; else return nullptr;
-    case 8: if constexpr (Packed && kRows > 8) return kTilesOf<T, 8, true>; else return nullptr;
-    default: if constexpr (Packed) return kTilesOf<T, kRows, true>; else return nullptr;
+    case 1:
+      return kTilesOf<T, 1, Packed>;
+    case 2:
+      return kTilesOf<T, 2, Packed>;
+    case 3:
+      return kTilesOf<T, 3, Packed>;
+    case 4:
+      return kTilesOf<T, 4, Packed>;
+    case 5:
+      if constexpr (kDirectRows >= 5)
+        return kTilesOf<T, 5, Packed>;
+      else
+        return nullptr;
+    case 6:
+      if constexpr (kDirectRows >= 6)
+        return kTilesOf<T, 6, Packed>;
+      else
+        return nullptr;
+    case 8:
+      if constexpr (Packed && kRows > 8)
+        return kTilesOf<T, 8, true>;
+      else
+        return nullptr;
+    default:
+      if constexpr (Packed)
+        return kTilesOf<T, kRows, true>;
+      else
+        return nullptr;
   }
 }
 
@@ -118,8 +142,8 @@ GemmEnd<T> end_at(const GemmEnd<T>& end, int64_t i, int64_t j) {
 
 // A with any strides; B either with rows of pitch ldb, or (Panels) in packed panels.
 template <class T, bool Panels>
-void any_a(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
-           int64_t ldc, const GemmEnd<T>& end) {
+void any_a(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb,
+           T* c, int64_t ldc, const GemmEnd<T>& end) {
   constexpr int nr = 2 * Vec<T>::kWidth;
   // Even shares: 8 rows are 4 + 4, not 6 + 2.
   const int64_t parts = (m + kDirectRows - 1) / kDirectRows;
@@ -144,8 +168,8 @@ void any_a(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a
 }
 
 template <class T>
-void direct(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
-            int64_t ldc, const GemmEnd<T>& end) {
+void direct(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
+            int64_t ldb, T* c, int64_t ldc, const GemmEnd<T>& end) {
   any_a<T, false>(m, n, k, a, a_row, a_col, b, ldb, c, ldc, end);
 }
 
@@ -156,7 +180,8 @@ void half_direct(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int
 }
 
 template <class T>
-void block(int64_t m, int64_t n, int64_t k, const T* a, const T* b, T* c, int64_t ldc, const GemmEnd<T>& end) {
+void block(int64_t m, int64_t n, int64_t k, const T* a, const T* b, T* c, int64_t ldc,
+           const GemmEnd<T>& end) {
   constexpr int nr = 2 * Vec<T>::kWidth;
   for (int64_t j = 0; j < n; j += nr) {
     const int64_t columns = n - j < nr ? n - j : nr;
@@ -189,7 +214,8 @@ template <class T, class S>
   if (n & 1) _mm_store_ss(dst + (n & 2), x);
 }
 
-// Rows with contiguous depth: groups of four rows are transposed four deep; a short last group repeats its last row.
+// Rows with contiguous depth: groups of four rows are transposed four deep; a short last group repeats its
+// last row.
 template <class S>
 void pack_deep(const S* src, int64_t stride, int64_t width, int64_t depth, float* dst, int64_t pitch) {
   const int64_t deep = depth / 4 * 4;
@@ -212,7 +238,8 @@ void pack_deep(const S* src, int64_t stride, int64_t width, int64_t depth, float
   }
 }
 
-inline void pack_deep(const double* src, int64_t stride, int64_t width, int64_t depth, double* dst, int64_t pitch) {
+inline void pack_deep(const double* src, int64_t stride, int64_t width, int64_t depth, double* dst,
+                      int64_t pitch) {
   int64_t p = 0;
   for (; p + 2 <= depth; p += 2) {
     int64_t w = 0;
@@ -232,8 +259,8 @@ inline void pack_deep(const double* src, int64_t stride, int64_t width, int64_t 
 }
 
 template <class T, class S>
-void pack_panel(const S* src, int64_t width_stride, int64_t depth_stride, int64_t width, int64_t depth, T* dst,
-                int64_t pitch) {
+void pack_panel(const S* src, int64_t width_stride, int64_t depth_stride, int64_t width, int64_t depth,
+                T* dst, int64_t pitch) {
   if (width_stride == 1) {
     for (int64_t p = 0; p < depth; ++p) copy_row<T, S>(src + p * depth_stride, dst + p * pitch, width);
   } else if (depth_stride == 1) {
@@ -249,7 +276,8 @@ void pack_panel(const S* src, int64_t width_stride, int64_t depth_stride, int64_
 // ---- skinny products ---------------------------------------------------------------------------
 
 template <class T>
-void finish_rows(int64_t m, int64_t n, const T* acc, int64_t pitch, T* c, int64_t ldc, const GemmEnd<T>& end) {
+void finish_rows(int64_t m, int64_t n, const T* acc, int64_t pitch, T* c, int64_t ldc,
+                 const GemmEnd<T>& end) {
   for (int64_t i = 0; i < m; ++i) {
     const T row_bias = end.row_bias ? end.row_bias[i] : T(0);
     for (int64_t j = 0; j < n; ++j) {
@@ -358,7 +386,8 @@ template <class T, class S, int I, int J>
 }
 
 template <class T, class S, int J>
-void dot_columns(int64_t m, int64_t k, const T* a, int64_t lda, const S* b, int64_t ldb, T* out, int64_t pitch) {
+void dot_columns(int64_t m, int64_t k, const T* a, int64_t lda, const S* b, int64_t ldb, T* out,
+                 int64_t pitch) {
   using X = Vec<T>;
   constexpr int64_t kChunk = 512;
   typename X::V sums[kSkinnyRows * J];
