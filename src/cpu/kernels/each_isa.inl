@@ -4,8 +4,6 @@
 #include "cpu/isa.h"
 
 #ifndef BOLIDE_PICK
-#define BOLIDE_STRING(...) #__VA_ARGS__
-#define BOLIDE_PRAGMA_TARGET(...) _Pragma(BOLIDE_STRING(GCC target(__VA_ARGS__)))
 // The value of `call` in the namespace of the instruction set in use.
 #define BOLIDE_PICK(...)                                            \
   (isa() == Isa::Avx512 ? avx512::__VA_ARGS__ : isa() == Isa::Avx2 ? avx2::__VA_ARGS__ : baseline::__VA_ARGS__)
@@ -13,21 +11,28 @@
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // vectors never cross a function that is not inlined
 
+// g++ reads all tokens before it acts on a #pragma, so __AVX2__ and its like say nothing here: code asks
+// BOLIDE_HAS_AVX2 (with FMA and F16C) instead. A #pragma expands no macros either: the strings are
+// BOLIDE_TARGET_AVX2 and BOLIDE_TARGET_AVX512 of cpu/isa.h spelled out.
+#define BOLIDE_HAS_AVX2 0
 namespace bolide::kernels::baseline {
 #include BOLIDE_KERNELS
 }
+#undef BOLIDE_HAS_AVX2
+#define BOLIDE_HAS_AVX2 1
 
 #pragma GCC push_options
-BOLIDE_PRAGMA_TARGET(BOLIDE_TARGET_AVX2)
+#pragma GCC target("avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt")
 namespace bolide::kernels::avx2 {
 #include BOLIDE_KERNELS
 }
 #pragma GCC pop_options
 
 #pragma GCC push_options
-BOLIDE_PRAGMA_TARGET(BOLIDE_TARGET_AVX512)
+#pragma GCC target("avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd")
 namespace bolide::kernels::avx512 {
 #include BOLIDE_KERNELS
 }
 #pragma GCC pop_options
+#undef BOLIDE_HAS_AVX2
 #undef BOLIDE_KERNELS

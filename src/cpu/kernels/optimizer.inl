@@ -3,6 +3,16 @@
 
 inline constexpr int64_t kStepGrain = 16384;
 
+// PyTorch's vector code fuses these on every processor that can.
+template <class T> [[gnu::always_inline]] inline T fused(T a, T b, T c) {
+#if BOLIDE_HAS_AVX2
+  if constexpr (sizeof(T) == 4) return __builtin_fmaf(a, b, c);
+  else return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 template <class T, bool kMax>
 void adam_range(T* p, const T* g, T* first, T* second, T* top, int64_t begin, int64_t end, const AdamStep& s) {
   const T shrink = T(1 - s.lr * s.weight_decay), decay = T(s.weight_decay), sign = s.maximize ? T(-1) : T(1);
@@ -13,9 +23,9 @@ void adam_range(T* p, const T* g, T* first, T* second, T* top, int64_t begin, in
 #pragma GCC ivdep
   for (int64_t i = begin; i < end; ++i) {
     const T parameter = p[i] * kept;
-    const T gradient = sign * g[i] + coupled * parameter;
-    const T m = first[i] + weight1 * (gradient - first[i]);
-    const T v = second[i] * beta2 + weight2 * gradient * gradient;
+    const T gradient = fused(coupled, parameter, sign * g[i]);
+    const T m = fused(weight1, gradient - first[i], first[i]);
+    const T v = fused(weight2 * gradient, gradient, second[i] * beta2);
     T largest = v;
     if constexpr (kMax) largest = top[i] = v > top[i] ? v : top[i];
     first[i] = m;

@@ -127,6 +127,7 @@ template <class T>
 void sum_columns(const T* x, int64_t rows, int64_t columns, T* y) {
   using A = Compute<T>;
   constexpr int64_t W = kLanes<A>;
+  if (columns == 1) return sum_rows(x, 1, rows, y);  // contiguous after all
   const int64_t whole = columns / (4 * W) * (4 * W);
   const int64_t blocks = (whole + kWide - 1) / kWide;
   parallel_for(0, blocks, std::max<int64_t>(1, row_grain(rows * kWide)), [&](int64_t begin, int64_t end) {

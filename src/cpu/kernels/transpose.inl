@@ -20,7 +20,7 @@ template <class T>
     __builtin_memcpy(dst + c * ds, line, sizeof(line));
   }
 }
-#ifdef __AVX2__
+#if BOLIDE_HAS_AVX2
 [[gnu::always_inline]] inline void transpose_tile(uint32_t* dst, int64_t ds, const uint32_t* src, int64_t ss) {
   const float* s = reinterpret_cast<const float*>(src);
   float* d = reinterpret_cast<float*>(dst);

@@ -75,7 +75,7 @@ template <class T, class A, class B>
 // the bytes come; whole lines of dst only are streamed.
 inline constexpr int64_t kStreamBytes = int64_t(8) << 20;
 inline void stream_copy(void* dst, const void* src, int64_t bytes) {
-#ifdef __AVX__
+#if BOLIDE_HAS_AVX2
   char* d = static_cast<char*>(dst);
   const char* s = static_cast<const char*>(src);
   const int64_t head = std::min<int64_t>(bytes, (64 - int64_t(reinterpret_cast<uintptr_t>(d) & 63)) & 63);
@@ -118,7 +118,7 @@ inline T max_of(const T* x, int64_t n) {
 // Halves <-> float, both through the hardware's conversion where it exists.
 inline void widen(const Half* x, float* y, int64_t n) {
   int64_t i = 0;
-#ifdef __F16C__
+#if BOLIDE_HAS_AVX2
   for (; i + 8 <= n; i += 8) _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(x + i))));
 #endif
   for (; i < n; ++i) y[i] = half_bits_to_float(x[i].bits);
@@ -128,7 +128,7 @@ inline void widen(const BFloat16* x, float* y, int64_t n) {
 }
 inline void narrow(const float* x, Half* y, int64_t n) {
   int64_t i = 0;
-#ifdef __F16C__
+#if BOLIDE_HAS_AVX2
   for (; i + 8 <= n; i += 8) _mm_storeu_si128((__m128i*)(y + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), 0));
 #endif
   for (; i < n; ++i) y[i].bits = float_to_half_bits(x[i]);
