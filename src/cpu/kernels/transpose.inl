@@ -43,11 +43,11 @@ template <class T>
 #endif
 
 // A block of kBlock x kBlock through a small buffer: source lines are read once, whole; destination lines are
-// written once, whole, past the caches when `stream`. (Rows a power of two apart share cache sets, so going tile
-// by tile would evict lines between their halves.)
+// written once, whole. (Rows a power of two apart share cache sets, so going tile by tile would evict lines
+// between their halves. Stores past the caches were slower.)
 template <class T> inline constexpr int64_t kBlock = sizeof(T) == 16 ? 32 : 64;
 template <class T>
-void transpose_block(T* dst, int64_t ds, const T* src, int64_t ss, int64_t rows, int64_t columns, bool stream) {
+void transpose_block(T* dst, int64_t ds, const T* src, int64_t ss, int64_t rows, int64_t columns) {
   constexpr int64_t K = kTile<T>, B = kBlock<T>, S = B + 32 / sizeof(T);
   alignas(64) T buffer[B * S];
   int64_t r = 0;
@@ -57,10 +57,8 @@ void transpose_block(T* dst, int64_t ds, const T* src, int64_t ss, int64_t rows,
     transpose_any(buffer + c * S + r, S, src + r * ss + c, ss, K, columns - c);
   }
   transpose_any(buffer + r, S, src + r * ss, ss, rows - r, columns);
-  for (int64_t c = 0; c < columns; ++c) {
-    if (stream) stream_copy(dst + c * ds, buffer + c * S, rows * int64_t(sizeof(T)));
-    else __builtin_memcpy(static_cast<void*>(dst + c * ds), buffer + c * S, size_t(rows) * sizeof(T));
-  }
+  for (int64_t c = 0; c < columns; ++c)
+    __builtin_memcpy(static_cast<void*>(dst + c * ds), buffer + c * S, size_t(rows) * sizeof(T));
 }
 
 template <class T>
@@ -69,13 +67,11 @@ void transpose_typed(void* dst, int64_t ds, const void* src, int64_t ss, int64_t
   T* d = static_cast<T*>(dst);
   const T* s = static_cast<const T*>(src);
   const int64_t blocks = (columns + B - 1) / B;
-  const bool stream = rows * columns * int64_t(sizeof(T)) >= kStreamBytes;
   parallel_for(0, blocks, std::max<int64_t>(1, 32768 / (B * std::max<int64_t>(rows, 1))), [=](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < rows; r += B)
       for (int64_t b = begin; b < end; ++b) {
         const int64_t c = b * B;
-        transpose_block(d + c * ds + r, ds, s + r * ss + c, ss, std::min(B, rows - r), std::min(B, columns - c), stream);
+        transpose_block(d + c * ds + r, ds, s + r * ss + c, ss, std::min(B, rows - r), std::min(B, columns - c));
       }
-    if (stream) _mm_sfence();
   });
 }

@@ -71,26 +71,6 @@ template <class T, class A, class B>
   return {across<T>(s0 + s1) + s, across<T>(t0 + t1) + t};
 }
 
-// Copies with stores that pass the caches by: for results too large to be found there later. Both aligned as
-// the bytes come; whole lines of dst only are streamed.
-inline constexpr int64_t kStreamBytes = int64_t(8) << 20;
-inline void stream_copy(void* dst, const void* src, int64_t bytes) {
-#if BOLIDE_HAS_AVX2
-  char* d = static_cast<char*>(dst);
-  const char* s = static_cast<const char*>(src);
-  const int64_t head = std::min<int64_t>(bytes, (64 - int64_t(reinterpret_cast<uintptr_t>(d) & 63)) & 63);
-  __builtin_memcpy(d, s, size_t(head));
-  int64_t i = head;
-  for (; i + 64 <= bytes; i += 64) {
-    _mm256_stream_si256((__m256i*)(d + i), _mm256_loadu_si256((const __m256i*)(s + i)));
-    _mm256_stream_si256((__m256i*)(d + i + 32), _mm256_loadu_si256((const __m256i*)(s + i + 32)));
-  }
-  __builtin_memcpy(d + i, s + i, size_t(bytes - i));
-#else
-  __builtin_memcpy(dst, src, size_t(bytes));
-#endif
-}
-
 // The largest element; NaN may or may not be seen.
 template <class T>
 inline T max_of(const T* x, int64_t n) {
