@@ -1,7 +1,7 @@
-// Matrix products, on the packed kernels of cpu/gemm.h.
+// Matrix products.
 #include "autograd/call.h"
 #include "bolide/ops.h"
-#include "cpu/gemm.h"
+#include "core/kernels.h"
 #include "iter/plan.h"
 
 namespace bolide {
@@ -18,22 +18,6 @@ Tensor result(Out out, IntList sizes, const Tensor& like) {
   BOLIDE_CHECK(out.tensor->dtype() == like.dtype(), "Expected out tensor to have dtype ", like.dtype(), ", but got ", out.tensor->dtype(), " instead");
   if (!(IntList(out.tensor->sizes()) == sizes)) resize_(*out.tensor, sizes);
   return *out.tensor;
-}
-/// c = a b, or act on the whole batch; c contiguous.
-void product(const Tensor& a, const Tensor& b, const Tensor& c, const Tensor* bias) {
-  if (c.device().is_meta() || !c.numel()) return;
-  dispatch<AllTypes>("addmm_impl_cpu_", c.dtype(), [&]<class T>(Tag<T>) {
-    GemmArgs<T> g;
-    const bool batch = a.dim() == 3;
-    const size_t r = batch ? 1 : 0;
-    g.m = a.sizes()[r], g.k = a.sizes()[r + 1], g.n = b.sizes()[r + 1];
-    g.a = a.data<T>(), g.a_row = a.strides()[r], g.a_col = a.strides()[r + 1];
-    g.b = b.data<T>(), g.b_row = b.strides()[r], g.b_col = b.strides()[r + 1];
-    g.c = c.data<T>(), g.ldc = g.n;
-    if (bias) g.bias = bias->data<T>();
-    if (batch) gemm_batched(g, a.sizes()[0], a.strides()[0], b.strides()[0], g.m * g.n);
-    else gemm(g);
-  });
 }
 void into(Out out, const Tensor& r, auto&& compute) {
   if (!out.tensor || r.is_contiguous()) return compute(r);
@@ -53,7 +37,7 @@ struct Mm {
     BOLIDE_CHECK(a.size(1) == b.size(0), "mat1 and mat2 shapes cannot be multiplied (", a.size(0), "x", a.size(1), " and ", b.size(0), "x", b.size(1), ")");
     check_pair("mm", a, b);
     const Tensor r = result(out, {a.size(0), b.size(1)}, a);
-    into(out, r, [&](const Tensor& c) { product(a, b, c, nullptr); });
+    into(out, r, [&](const Tensor& c) { kernels(c).gemm(a, b, c, {}, 1, 0, false); });
     return r;
   }
   static constexpr auto saved = saves(in_for<1, 0>, in_for<0, 1>);
@@ -74,7 +58,7 @@ struct Bmm {
                  a.size(2), "] but got: [", b.size(0), ", ", b.size(1), "].");
     check_pair("bmm", a, b);
     const Tensor r = result(out, {a.size(0), a.size(1), b.size(2)}, a);
-    into(out, r, [&](const Tensor& c) { product(a, b, c, nullptr); });
+    into(out, r, [&](const Tensor& c) { kernels(c).gemm(a, b, c, {}, 1, 0, false); });
     return r;
   }
   static constexpr auto saved = saves(in_for<1, 0>, in_for<0, 1>);
@@ -150,7 +134,7 @@ struct Linear {
     if (bias.defined()) BOLIDE_CHECK(bias.dim() <= 1 && (bias.numel() == w2.size(0) || bias.numel() == 1), "The size of tensor a (", w2.size(0), ") must match the size of tensor b (", bias.numel(), ") at non-singleton dimension 0");
     Tensor r = Tensor::make(shape, x.dtype(), x.device());
     const Tensor flat = reshape(x, {rows, k}), b = bias.defined() ? contiguous(bias.numel() == w2.size(0) ? bias : expand(bias, {w2.size(0)})) : Tensor();
-    product(flat, transpose(w2, 0, 1), reshape(r, {rows, w2.size(0)}), bias.defined() ? &b : nullptr);
+    kernels(r).gemm(flat, transpose(w2, 0, 1), reshape(r, {rows, w2.size(0)}), b, 1, 0, false);
     return vector ? reshape(r, IntList(shape.data(), shape.size() - 1)) : r;
   }
   static constexpr auto saved = saves(in_for<0, 1>, in_for<1, 0>);

@@ -1,0 +1,146 @@
+// Kernels: what a device provides. Kernel<...> (one entry) | Kernels (the table, by family) | kernels(device) |
+// Provide (how a device's file fills an entry).
+//
+// Entries take checked tensors: shapes agree, results are allocated with their final sizes and dtype, indices into
+// dimensions are wrapped. Any strides are allowed unless an entry says "contiguous". Kernels check only what only they
+// can see (index values). An empty entry raises NotImplementedError with the entry's and the device's name; on the
+// meta device it does nothing, so that ops need no case for meta.
+#pragma once
+#include "core/registry.h"
+
+namespace bolide {
+
+class Generator;
+struct ConvShape;
+
+/// Called for an empty entry: returns when `entry` belongs to the meta device, else throws.
+void missing_kernel(const char* name, const void* entry);
+
+template <class F> class Kernel;
+template <class... A>
+class Kernel<void(A...)> {
+ public:
+  constexpr explicit Kernel(const char* name) : name_(name) {}
+  void operator()(A... args) const {
+    if (run_) [[likely]] run_(args...);
+    else missing_kernel(name_, this);
+  }
+  /// Whether the device has it; ops that can compose the result from other ops ask first.
+  explicit operator bool() const { return run_; }
+  void set(void (*run)(A...)) { run_ = run; }
+
+ private:
+  const char* name_;
+  void (*run_)(A...) = nullptr;
+};
+
+enum class ReduceOp : uint8_t { Sum, Prod, Max, Min, All, Any };
+enum class ScanOp : uint8_t { Sum, Prod, LogSumExp, Max, Min };
+enum class ScatterOp : uint8_t { Set, Add, Mul, Max, Min };
+
+/// A pointwise call on a device that runs expressions from their text (see iter/pointwise.h).
+namespace iter { class Plan; struct Expression; }
+
+struct Kernels {
+  using T = const Tensor&;  // inputs, and outputs written through the handle
+
+  // ---- memory: dst and src have one shape; dtypes convert as C++ does
+  Kernel<void(T dst, T src)> copy{"copy"};
+  Kernel<void(T self, const Scalar& value)> fill{"fill"};
+
+  // ---- pointwise: only on devices that compile text; the CPU's loops stand in iter/pointwise.h
+  Kernel<void(const iter::Plan& plan, const iter::Expression& f)> pointwise{"pointwise"};
+
+  // ---- reductions over `dims` (wrapped, unique; all dims for a full reduction). out is contiguous with the reduced
+  // dims of size 1 or absent. Sum and Prod accumulate in out's dtype (halves in float), All and Any give bool.
+  Kernel<void(ReduceOp op, T self, IntList dims, T out)> reduce{"reduce"};
+  // mean: the sum times `scale` before it is rounded to out's dtype
+  Kernel<void(T self, IntList dims, double scale, T out)> reduce_mean{"reduce_mean"};
+  // sum of |x|^p before the root; p = 0 counts non-zeros, +-inf give extremes. root: whether to take it.
+  Kernel<void(T self, IntList dims, double p, bool root, T out)> reduce_norm{"reduce_norm"};
+  // variance and mean over dims in one stable pass; either may be undefined. divisor = max(0, n - correction)
+  Kernel<void(T self, IntList dims, double correction, bool root, T variance, T mean)> reduce_var{"reduce_var"};
+  // largest or smallest along `dim` and its first position; NaN wins. Either output may be undefined.
+  Kernel<void(T self, int64_t dim, bool largest, T values, T indices)> extreme{"extreme"};
+  Kernel<void(ScanOp op, T self, int64_t dim, T out, T indices)> scan{"scan"};
+  Kernel<void(T self, int64_t dim, bool descending, bool stable, T values, T indices)> sort{"sort"};
+  Kernel<void(T self, int64_t k, int64_t dim, bool largest, bool sorted, T values, T indices)> topk{"topk"};
+
+  // ---- indexing; index tensors are int64 (index, index_put: also int32). Bad indices raise IndexError naming them.
+  Kernel<void(T self, int64_t dim, T index, T out)> gather{"gather"};
+  Kernel<void(ScatterOp op, T self, int64_t dim, T index, T src)> scatter{"scatter"};
+  Kernel<void(T self, int64_t dim, T index, T out)> index_select{"index_select"};
+  Kernel<void(T self, int64_t dim, T index, T src, const Scalar& alpha)> index_add{"index_add"};
+  // indices: undefined entries mean the whole dimension; out has the broadcast result shape
+  Kernel<void(T self, TensorList indices, T out)> index{"index"};
+  Kernel<void(T self, TensorList indices, T values, bool accumulate)> index_put{"index_put"};
+  // positions of non-zeros, int64 [n, dim]; allocates out's memory (out is a fresh empty tensor to be resized)
+  Kernel<void(T self, T out)> nonzero{"nonzero"};
+  Kernel<void(T grad, T indices, int64_t padding_idx, T grad_weight)> embedding_backward{"embedding_backward"};
+
+  // ---- matrix products: c = beta * c + alpha * a @ b (+ bias of n values) (then relu); 2-d or 3-d (batched); a and b of
+  // any strides, c's rows contiguous
+  Kernel<void(T a, T b, T c, T bias, const Scalar& alpha, const Scalar& beta, bool relu)> gemm{"gemm"};
+
+  // ---- convolutions on contiguous tensors (ConvShape: cpu-independent geometry, core/conv_shape.h); bias may be undefined
+  Kernel<void(const ConvShape& s, T x, T w, T bias, T y)> conv_forward{"conv_forward"};
+  Kernel<void(const ConvShape& s, T dy, T w, T bias, T dx)> conv_backward_data{"conv_backward_data"};
+  Kernel<void(const ConvShape& s, T x, T dy, T dw, T db)> conv_backward_weights{"conv_backward_weights"};
+
+  // ---- pooling over the last one to three dimensions; indices (may be undefined) are flat positions in the input image
+  Kernel<void(T x, IntList kernel, IntList stride, IntList pad, IntList dilation, T y, T indices)> max_pool{"max_pool"};
+  Kernel<void(T dy, T indices, T dx)> max_pool_backward{"max_pool_backward"};
+  Kernel<void(T x, IntList kernel, IntList stride, IntList pad, bool count_pad, int64_t divisor, T y)> avg_pool{"avg_pool"};
+  Kernel<void(T dy, IntList kernel, IntList stride, IntList pad, bool count_pad, int64_t divisor, T dx)> avg_pool_backward{"avg_pool_backward"};
+  Kernel<void(T x, T y)> adaptive_avg_pool{"adaptive_avg_pool"};
+  Kernel<void(T dy, T dx)> adaptive_avg_pool_backward{"adaptive_avg_pool_backward"};
+  Kernel<void(T x, T y, T indices)> adaptive_max_pool{"adaptive_max_pool"};
+
+  // ---- softmax, losses
+  Kernel<void(T x, int64_t dim, bool log, T y)> softmax{"softmax"};
+  Kernel<void(T dy, T y, int64_t dim, bool log, T dx)> softmax_backward{"softmax_backward"};
+  // x [rows, n] contiguous, target int64 [rows]; loss and lse [rows] in the compute type; weight may be undefined
+  Kernel<void(T x, T target, T weight, int64_t ignore_index, T loss, T lse)> cross_entropy{"cross_entropy"};
+  Kernel<void(T x, T lse, T target, T scale, T dx)> cross_entropy_backward{"cross_entropy_backward"};
+
+  // ---- normalisations; statistics are in the compute type (float for halves); weight, bias may be undefined
+  Kernel<void(T x, int64_t n, T weight, T bias, double eps, T y, T mean, T rstd)> layer_norm{"layer_norm"};
+  Kernel<void(T dy, T x, T mean, T rstd, T weight, int64_t n, T dx, T dw, T db)> layer_norm_backward{"layer_norm_backward"};
+  Kernel<void(T x, int64_t n, T weight, double eps, T y, T rstd)> rms_norm{"rms_norm"};
+  Kernel<void(T dy, T x, T rstd, T weight, int64_t n, T dx, T dw)> rms_norm_backward{"rms_norm_backward"};
+  Kernel<void(T x, int64_t groups, T weight, T bias, double eps, T y, T mean, T rstd)> group_norm{"group_norm"};
+  Kernel<void(T dy, T x, T mean, T rstd, T weight, int64_t groups, T dx, T dw, T db)> group_norm_backward{"group_norm_backward"};
+  Kernel<void(T x, T mean, T variance)> batch_norm_stats{"batch_norm_stats"};
+  Kernel<void(T x, T scale, T shift, T y)> batch_norm_apply{"batch_norm_apply"};
+  Kernel<void(T dy, T x, T mean, T sum_dy, T sum_dy_x)> batch_norm_sums{"batch_norm_sums"};
+  Kernel<void(T dy, T x, T mean, T mean_dy, T slope, T scale, T dx)> batch_norm_dx{"batch_norm_dx"};
+
+  // ---- random numbers, PyTorch's for the same seed; self in any layout is filled in its logical order
+  Kernel<void(T self, double from, double to, Generator* g)> uniform{"uniform"};
+  Kernel<void(T self, double mean, double std, Generator* g)> normal{"normal"};
+  Kernel<void(T self, double p, Generator* g)> bernoulli{"bernoulli"};
+  Kernel<void(T self, T p, Generator* g)> bernoulli_tensor{"bernoulli_tensor"};
+  Kernel<void(T self, double lambda, Generator* g)> exponential{"exponential"};
+  Kernel<void(T self, int64_t from, uint64_t range, Generator* g)> random_range{"random_range"};
+  Kernel<void(T self, Generator* g)> randperm{"randperm"};
+  // y = x * mask / (1 - p); mask (bool) is written
+  Kernel<void(T x, double p, T y, T mask, Generator* g)> dropout{"dropout"};
+
+  // ---- optimizer steps over many tensors in one call; lists have one length, all contiguous
+  struct Adam { double lr, beta1, beta2, eps, weight_decay; bool decoupled, maximize; };
+  Kernel<void(TensorList p, TensorList g, TensorList first, TensorList second, TensorList max_second, std::span<const double> steps, const Adam& s)> adam{"adam"};
+  struct Sgd { double lr, momentum, dampening, weight_decay; bool nesterov, maximize, first; };
+  Kernel<void(TensorList p, TensorList g, TensorList buffers, const Sgd& s)> sgd{"sgd"};
+};
+
+extern Kernels g_kernels[3];  // by DeviceType; constant-initialised, so that files may fill it in any order
+inline const Kernels& kernels(Device d) { return g_kernels[static_cast<int>(d.type)]; }
+inline const Kernels& kernels(const Tensor& t) { return kernels(t.device()); }
+
+/// `const Provide cpu_softmax(DeviceType::CPU, &Kernels::softmax, &softmax);` in the device's own file.
+struct Provide {
+  template <class F>
+  Provide(DeviceType d, Kernel<F> Kernels::*entry, F* run) { (g_kernels[static_cast<int>(d)].*entry).set(run); }
+};
+
+}  // namespace bolide
