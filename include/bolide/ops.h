@@ -163,9 +163,29 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias = {}
 // neural networks
 Tensor softmax(const Tensor& self, int64_t dim, OptDType dtype = {});
 Tensor log_softmax(const Tensor& self, int64_t dim, OptDType dtype = {});
+Tensor softmax_backward(const Tensor& grad_output, const Tensor& output, int64_t dim, DType input_dtype);
+Tensor log_softmax_backward(const Tensor& grad_output, const Tensor& output, int64_t dim, DType input_dtype);
+// losses; reduction: 0 none, 1 mean, 2 sum
 Tensor mse_loss(const Tensor& self, const Tensor& target, int64_t reduction = 1);
+Tensor mse_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, int64_t reduction);
+Tensor l1_loss(const Tensor& self, const Tensor& target, int64_t reduction = 1);
+Tensor smooth_l1_loss(const Tensor& self, const Tensor& target, int64_t reduction = 1, double beta = 1.0);
+Tensor smooth_l1_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, int64_t reduction, double beta);
+Tensor huber_loss(const Tensor& self, const Tensor& target, int64_t reduction = 1, double delta = 1.0);
+Tensor huber_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, int64_t reduction, double delta);
+Tensor soft_margin_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, int64_t reduction);
+Tensor binary_cross_entropy(const Tensor& self, const Tensor& target, const Tensor& weight = {}, int64_t reduction = 1);
+Tensor binary_cross_entropy_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Tensor& weight,
+                                     int64_t reduction);
+Tensor binary_cross_entropy_with_logits(const Tensor& self, const Tensor& target, const Tensor& weight = {},
+                                        const Tensor& pos_weight = {}, int64_t reduction = 1);
+Tensor bce_with_logits_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Tensor& weight,
+                                const Tensor& pos_weight, int64_t reduction);
 Tensor nll_loss(const Tensor& self, const Tensor& target, const Tensor& weight = {}, int64_t reduction = 1, int64_t ignore_index = -100);
-Tensor cross_entropy(const Tensor& self, const Tensor& target);
+Tensor nll_loss_backward(const Tensor& grad_output, const Tensor& self, const Tensor& target, const Tensor& weight, int64_t reduction,
+                         int64_t ignore_index, const Tensor& total_weight);
+Tensor cross_entropy(const Tensor& self, const Tensor& target, const Tensor& weight = {}, int64_t reduction = 1,
+                     int64_t ignore_index = -100, double label_smoothing = 0.0);
 Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1, 1}, IntList padding = {0, 0},
               IntList dilation = {1, 1}, int64_t groups = 1);
 Tensor max_pool2d(const Tensor& self, IntList kernel_size, IntList stride = {}, IntList padding = {0, 0}, IntList dilation = {1, 1},

@@ -96,12 +96,17 @@ struct Kernels {
   Kernel<void(T dy, T dx)> adaptive_avg_pool_backward{"adaptive_avg_pool_backward"};
   Kernel<void(T x, T y, T indices)> adaptive_max_pool{"adaptive_max_pool"};
 
-  // ---- softmax, losses
+  // ---- softmax, losses; all tensors contiguous
   Kernel<void(T x, int64_t dim, bool log, T y)> softmax{"softmax"};
   Kernel<void(T dy, T y, int64_t dim, bool log, T dx)> softmax_backward{"softmax_backward"};
-  // x [rows, n] contiguous, target int64 [rows]; loss and lse [rows] in the compute type; weight may be undefined
-  Kernel<void(T x, T target, T weight, int64_t ignore_index, T loss, T lse)> cross_entropy{"cross_entropy"};
-  Kernel<void(T x, T lse, T target, T scale, T dx)> cross_entropy_backward{"cross_entropy_backward"};
+  // x [n, classes, inner], target int64 [n, inner], weight [classes] or undefined. reduction 0 none, 1 mean, 2 sum: loss is
+  // [n, inner] or one value; total_weight is one value. Targets other than ignore_index are checked (IndexError).
+  Kernel<void(T x, T target, T weight, int64_t reduction, int64_t ignore_index, T loss, T total_weight)> nll_loss{"nll_loss"};
+  Kernel<void(T dy, T target, T weight, int64_t reduction, int64_t ignore_index, T total_weight, T dx)> nll_loss_backward{"nll_loss_backward"};
+  // the same of log_softmax(x) for x [n, classes]; lse [n] keeps the log-sum-exp of each row in the compute type
+  Kernel<void(T x, T target, T weight, int64_t reduction, int64_t ignore_index, T loss, T lse, T total_weight)> cross_entropy{"cross_entropy"};
+  Kernel<void(T dy, T x, T lse, T target, T weight, int64_t reduction, int64_t ignore_index, T total_weight, T dx)>
+      cross_entropy_backward{"cross_entropy_backward"};
 
   // ---- normalisations; statistics are in the compute type (float for halves); weight, bias may be undefined
   Kernel<void(T x, int64_t n, T weight, T bias, double eps, T y, T mean, T rstd)> layer_norm{"layer_norm"};

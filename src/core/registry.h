@@ -11,8 +11,9 @@ struct Out {
   bool in_place = false;
 };
 
-/// What an op does to shapes and history; generic rules act on kinds, never on lists of names.
-enum class Kind : uint8_t { Pointwise, Reduction, View, Index, Matrix, Composed, Random, Creation, DataDependent };
+/// What an op does to shapes and history; generic rules act on kinds, never on lists of names. Layer: what networks
+/// are built of beyond the rest (softmax, convolution, pooling, normalisation, losses), each with a shape rule of its own.
+enum class Kind : uint8_t { Pointwise, Reduction, View, Index, Matrix, Composed, Random, Creation, DataDependent, Layer };
 /// Where Python finds an op: as a function of the module, as a Tensor method, or only in `_C._ops`.
 enum Home : uint8_t { kFunction = 1, kMethod = 2, kInternal = 4 };
 enum Variant : uint8_t { kInPlace = 1, kOut = 2 };

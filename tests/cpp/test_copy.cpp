@@ -12,7 +12,7 @@
 #include "cpu/kernels/copy.h"
 
 using namespace bolide;
-namespace k = bolide::kernels;
+namespace k = bolide::cpu;
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "cpu/kernels/rows.h"
 
 using namespace bolide;
-namespace k = bolide::kernels;
+namespace k = bolide::cpu;
 
 namespace {
 

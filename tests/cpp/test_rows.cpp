@@ -15,7 +15,7 @@
 #include "cpu/pool.h"
 
 using namespace bolide;
-namespace k = bolide::kernels;
+namespace k = bolide::cpu;
 
 namespace {
 

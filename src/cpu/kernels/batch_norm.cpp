@@ -11,7 +11,7 @@
 #define BOLIDE_KERNELS "cpu/kernels/batch_norm.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 template <class T> void batch_norm_stats(const T* x, Images s, Compute<T>* mean, Compute<T>* variance) {
   if (s.channels_last) BOLIDE_PICK(stats_last(x, s, mean, variance));
@@ -44,4 +44,4 @@ BOLIDE_FOR(double)
 BOLIDE_FOR(Half)
 BOLIDE_FOR(BFloat16)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

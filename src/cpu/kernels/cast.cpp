@@ -11,14 +11,14 @@
 #include "cpu/kernels/copy.h"
 #include "cpu/pool.h"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 using CastLoop = void (*)(void* dst, const void* src, int64_t n);
 }
 
 #define BOLIDE_KERNELS "cpu/kernels/cast.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 namespace {
 
@@ -41,4 +41,4 @@ void cast(DType to, void* dst, DType from, const void* src, int64_t n) {
   });
 }
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

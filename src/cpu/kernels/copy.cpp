@@ -11,16 +11,16 @@
 #include "cpu/kernels/copy.h"
 #include "cpu/pool.h"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 struct Bytes16 {
   uint64_t low, high;
 };
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu
 
 #define BOLIDE_KERNELS "cpu/kernels/transpose.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 namespace {
 
@@ -72,4 +72,4 @@ void gather_rows(void* dst, const void* src, const int64_t* indices, int64_t cou
   });
 }
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

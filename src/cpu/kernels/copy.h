@@ -7,7 +7,7 @@
 
 #include "bolide/dtype.h"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 // n contiguous elements from one dtype to another: floats to integers truncate through int64 (NaN and values out
 // of its range give its smallest value) and wrap to the narrow type, everything to bool tests for non-zero,
@@ -26,4 +26,4 @@ void gather_rows(void* dst, const void* src, const int64_t* indices, int64_t cou
 // bytes (1, 2, 4, 8 or 16).
 void transpose(void* dst, int64_t dst_stride, const void* src, int64_t src_stride, int64_t rows, int64_t columns, int64_t size);
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

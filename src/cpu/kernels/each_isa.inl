@@ -15,7 +15,7 @@
 // BOLIDE_HAS_AVX2 (with FMA and F16C) instead. A #pragma expands no macros either: the strings are
 // BOLIDE_TARGET_AVX2 and BOLIDE_TARGET_AVX512 of cpu/isa.h spelled out.
 #define BOLIDE_HAS_AVX2 0
-namespace bolide::kernels::baseline {
+namespace bolide::cpu::baseline {
 #include BOLIDE_KERNELS
 }
 #undef BOLIDE_HAS_AVX2
@@ -23,14 +23,14 @@ namespace bolide::kernels::baseline {
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt")
-namespace bolide::kernels::avx2 {
+namespace bolide::cpu::avx2 {
 #include BOLIDE_KERNELS
 }
 #pragma GCC pop_options
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd")
-namespace bolide::kernels::avx512 {
+namespace bolide::cpu::avx512 {
 #include BOLIDE_KERNELS
 }
 #pragma GCC pop_options

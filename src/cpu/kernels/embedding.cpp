@@ -15,7 +15,7 @@
 #define BOLIDE_KERNELS "cpu/kernels/embedding.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 template <class T>
 void embedding_backward(const T* g, const int64_t* indices, int64_t count, int64_t vocabulary, int64_t n, int64_t padding, T* dweight) {
@@ -39,4 +39,4 @@ BOLIDE_FOR(double)
 BOLIDE_FOR(Half)
 BOLIDE_FOR(BFloat16)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

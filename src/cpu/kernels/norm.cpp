@@ -11,7 +11,7 @@
 #define BOLIDE_KERNELS "cpu/kernels/norm.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 template <class T>
 void layer_norm_rows(const T* x, const T* weight, const T* bias, int64_t rows, int64_t n, double eps, T* y,
@@ -59,4 +59,4 @@ BOLIDE_FOR(double)
 BOLIDE_FOR(Half)
 BOLIDE_FOR(BFloat16)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

@@ -11,7 +11,7 @@
 #define BOLIDE_KERNELS "cpu/kernels/optimizer.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 template <class T> void adam_step(T* p, const T* g, T* first, T* second, T* max_second, int64_t n, const AdamStep& s) {
   BOLIDE_PICK(adam_step(p, g, first, second, max_second, n, s));
@@ -35,4 +35,4 @@ BOLIDE_FOR_ALL(double)
 BOLIDE_FOR_ALL(Half)
 BOLIDE_FOR_ALL(BFloat16)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

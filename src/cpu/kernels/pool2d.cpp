@@ -8,7 +8,7 @@
 #include "cpu/kernels/rows.h"
 #include "cpu/pool.h"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 namespace {
 
@@ -188,4 +188,4 @@ BOLIDE_FOR(double)
 BOLIDE_FOR(Half)
 BOLIDE_FOR(BFloat16)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

@@ -11,7 +11,7 @@
 #define BOLIDE_KERNELS "cpu/kernels/reduce.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 template <class T> Compute<T> sum_all(const T* x, int64_t n) { return BOLIDE_PICK(sum_all(x, n)); }
 template <class T> void sum_rows(const T* x, int64_t rows, int64_t n, T* y) { BOLIDE_PICK(sum_rows(x, rows, n, y)); }
@@ -45,4 +45,4 @@ BOLIDE_FOR(BFloat16)
 BOLIDE_FOR(int32_t)
 BOLIDE_FOR(int64_t)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

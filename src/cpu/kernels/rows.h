@@ -11,7 +11,7 @@
 
 #include "bolide/half.h"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 template <class T> using Compute = std::conditional_t<sizeof(T) == 2, float, T>;
 
@@ -142,4 +142,4 @@ template <class T> void sgd_step(T* p, const T* g, T* buffer, int64_t n, const S
 template <class T> double sum_of_squares(const T* x, int64_t n);
 template <class T> void scale_in_place(T* x, double factor, int64_t n);
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

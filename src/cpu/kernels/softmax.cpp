@@ -11,7 +11,7 @@
 #define BOLIDE_KERNELS "cpu/kernels/softmax.inl"
 #include "cpu/kernels/each_isa.inl"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 template <class T> void softmax_rows(const T* x, T* y, int64_t rows, int64_t n, bool log) {
   if (n > 0) BOLIDE_PICK(softmax_rows(x, y, rows, n, log));
@@ -50,4 +50,4 @@ BOLIDE_FOR(double)
 BOLIDE_FOR(Half)
 BOLIDE_FOR(BFloat16)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

@@ -14,7 +14,7 @@
 #include "cpu/kernels/rows.h"
 #include "cpu/pool.h"
 
-namespace bolide::kernels {
+namespace bolide::cpu {
 
 namespace {
 
@@ -239,4 +239,4 @@ BOLIDE_FOR(int16_t)
 BOLIDE_FOR(int32_t)
 BOLIDE_FOR(int64_t)
 
-}  // namespace bolide::kernels
+}  // namespace bolide::cpu

@@ -1,0 +1,52 @@
+// What the ops of neural networks share: results that kernels may write, checks, reductions of losses.
+#pragma once
+#include "autograd/call.h"
+#include "bolide/ops.h"
+#include "core/kernels.h"
+#include "iter/pointwise.h"
+
+namespace bolide {
+
+/// What halves are accumulated in, and statistics are kept in.
+inline DType compute_dtype(DType t) { return is_half(t) ? DType::Float32 : t; }
+
+/// Makes the result (or resizes out=) and lets `compute` fill it through a dense tensor.
+template <class F>
+Tensor into(Out out, IntList sizes, DType dtype, Device device, F&& compute) {
+  if (!out.tensor) {
+    Tensor r = Tensor::make(sizes, dtype, device);
+    compute(r);
+    return r;
+  }
+  const Tensor& r = *out.tensor;
+  BOLIDE_CHECK(r.dtype() == dtype, "Expected out tensor to have dtype ", dtype, ", but got ", r.dtype(), " instead");
+  if (!(IntList(r.sizes()) == sizes)) resize_(r, sizes);
+  if (r.is_contiguous()) {
+    compute(r);
+    return r;
+  }
+  const Tensor dense = Tensor::make(sizes, dtype, device);
+  compute(dense);
+  copy_(r, dense);
+  return r;
+}
+
+enum Reduction : int64_t { kNone = 0, kMean = 1, kSum = 2 };
+
+/// A loss of each element as the reduction wants it.
+inline Tensor reduced(const Tensor& loss, int64_t reduction) {
+  return reduction == kMean ? mean(loss) : reduction == kSum ? sum(loss) : loss;
+}
+/// What the gradient of a reduced loss is multiplied by.
+inline double reduction_scale(int64_t reduction, int64_t count) {
+  return reduction == kMean ? 1.0 / static_cast<double>(count) : 1.0;
+}
+
+/// PyTorch's refusal to differentiate with respect to an argument.
+inline void check_no_grad(const char* op, const char* argument, const Tensor& t) {
+  BOLIDE_CHECK(!(t.defined() && t.requires_grad() && grad_enabled()), "The function '", op,
+               "' is not differentiable with respect to argument '", argument,
+               "'. This input cannot have requires_grad True.");
+}
+
+}  // namespace bolide
