@@ -38,4 +38,4 @@ class ExceptionWrapper:
         raise exception
 
 
-from . import collate, fetch, worker  # noqa: E402, F401
+from . import collate, fetch, pin_memory, signal_handling, worker  # noqa: E402, F401

@@ -16,6 +16,9 @@ __all__ = ["collate", "default_collate", "default_convert"]
 default_collate_err_msg_format = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
 
 
+_TRANSPORT = "bolide.utils.data._utils.transport"
+
+
 def _numpy():
     """NumPy if the program has loaded it: without it there are no arrays to collate."""
     return sys.modules.get("numpy")
@@ -25,7 +28,12 @@ def _numpy():
 
 
 def collate_tensor_fn(batch, *, collate_fn_map=None):
-    """Tensors of one size: stacked along a new first dimension."""
+    """Tensors of one size: stacked along a new first dimension; in a worker, into memory that the loader sees too."""
+    worker = sys.modules.get(_TRANSPORT)
+    if worker is not None and worker.blocks is not None:
+        out = worker.blocks.room_for(batch)
+        if out is not None:
+            return bolide.stack(batch, 0, out=out)
     return bolide.stack(batch, 0)
 
 
@@ -140,7 +148,7 @@ def _quick_dicts(batch):
     return {key: _quick([d[key] for d in batch]) for key in batch[0]}
 
 
-_QUICK = {bolide.Tensor: bolide.stack, float: collate_float_fn, int: bolide.tensor, bool: bolide.tensor, str: collate_str_fn,
+_QUICK = {bolide.Tensor: collate_tensor_fn, float: collate_float_fn, int: bolide.tensor, bool: bolide.tensor, str: collate_str_fn,
           bytes: collate_str_fn, tuple: _quick_rows, list: _quick_rows, dict: _quick_dicts}
 
 
