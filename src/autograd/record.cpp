@@ -175,7 +175,15 @@ void save_outputs(OpNode& n, std::span<Tensor> outs) {
   }
 }
 
+void check_no_grad(const OpInfo& op, const Value* args) {
+  for (int i = 0; i < op.schema.count; ++i)
+    if ((op.no_grad >> i & 1) && args[i].tag == Value::Tag::Tensor)
+      BOLIDE_CHECK(!args[i].tensor().requires_grad(), "The function '", op.name(), "' is not differentiable with respect to argument '",
+                   op.schema.args[static_cast<size_t>(i)].name, "'. This input cannot have requires_grad True.");
+}
+
 Result record(const OpInfo& op, const Value* args, Out out) {
+  if (op.no_grad) check_no_grad(op, args);
   const bool in_place = op.in_place || out.in_place;
   if (in_place) check_in_place(args[0].tensor(), op.name().data());
   Ref<Node> owner;

@@ -51,6 +51,7 @@ struct OpInfo {
   bool differentiable = true; // false: results never have a history (comparisons, argmax)
   std::string node_name;      // "AddBackward0"
   SaveList saved;
+  uint32_t no_grad = 0;       // bits of arguments that must not require a gradient, as PyTorch's weights of nll_loss
   void (*invoke)(const OpInfo&, const Value* args, Out out, Result& r) = nullptr;
   void (*backward)(const Call&, std::span<const Tensor> grads, Grads& result) = nullptr;
   const void* forward = nullptr;
@@ -168,6 +169,7 @@ struct Register {
     if constexpr (requires { Op::node; }) info.node_name = Op::node;
     else info.node_name = node_name_of(info.schema.name);
     if constexpr (requires { Op::saved; }) info.saved = Op::saved;
+    if constexpr (requires { Op::no_grad; }) info.no_grad = Op::no_grad;
     if constexpr (requires(const Call& c, const Tensor& g) { Op::backward(c, g); })
       info.backward = [](const Call& c, std::span<const Tensor> g, Grads& r) { r = Op::backward(c, g[0]); };
     else if constexpr (requires(const Call& c, std::span<const Tensor> g) { Op::backward(c, g); })

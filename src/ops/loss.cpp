@@ -251,12 +251,13 @@ struct SoftMarginLoss {
   static constexpr uint8_t home = kInternal;
   template <class T> struct At { T operator()(T x, T t) const { return fn::log1p(fn::exp(-t * x)); } };
   static Tensor forward(const Tensor& x, const Tensor& t, int64_t reduction) {
+    if (is_half(x.dtype())) return reduced(log1p(exp(mul(neg(t), x))), reduction);  // each step is rounded, as PyTorch's
     return pair_loss("soft_margin_loss", x, t, reduction, []<class T>(Tag<T>) { return At<T>{}; });
   }
   static constexpr auto saved = saves(in<0>, in<1>);
+  static constexpr uint32_t no_grad = 1u << 1;
   static Grads backward(const Call& c, const Tensor& g) {
-    return Grads(soft_margin_loss_backward(g, c.in(0), c.in(1), c.integer(2)),
-                 c.needs(1) ? soft_margin_loss_backward(g, c.in(1), c.in(0), c.integer(2)) : Tensor());
+    return soft_margin_loss_backward(g, c.in(0), c.in(1), c.integer(2));
   }
 };
 const Register<SoftMarginLoss> soft_margin_loss_op;

@@ -19,7 +19,6 @@ void check_weight(const Tensor& weight, const Tensor& x, int64_t classes) {
                " classes or no classes but got weight tensor of shape: ", weight.sizes());
   BOLIDE_CHECK(weight.dtype() == x.dtype(), "expected scalar type ", legacy_name(x.dtype()), " but found ",
                legacy_name(weight.dtype()));
-  check_no_grad("nll_loss_forward", "weight", weight);
 }
 
 void check_likelihoods(const Tensor& x, const Tensor& target, const Tensor& weight) {
@@ -68,7 +67,10 @@ struct NllLossBackward {
   }
   static constexpr auto saved = saves(in<2>, in<3>);
   static Grads backward(const Call& c, const Tensor& gg) {
-    return nll_loss(gg, c.in(2), c.has_tensor(3) ? c.in(3) : Tensor(), c.integer(4), c.integer(5));
+    Grads r;
+    if (c.needs(0)) r.of[0] = nll_loss(gg, c.in(2), c.has_tensor(3) ? c.in(3) : Tensor(), c.integer(4), c.integer(5));
+    if (c.needs(1)) r.of[1] = zeros_like(gg);
+    return r;
   }
 };
 Tensor nll_loss_backward(const Tensor& g, const Tensor& x, const Tensor& target, const Tensor& weight, int64_t reduction,
@@ -80,6 +82,7 @@ const Register<NllLossBackward> nll_loss_backward_op;
 // What both forms share. The forward result is (loss, sum of the targets' weights).
 struct NllForward {
   static constexpr auto kind = Kind::Layer;
+  static constexpr uint32_t no_grad = 1u << 2;
   static constexpr uint8_t home = kInternal;
   static constexpr auto saved = saves(in<0>, in<1>, in<2>, out<1>);
   static Grads backward(const Call& c, std::span<const Tensor> g) {
@@ -182,6 +185,7 @@ struct CrossEntropyRows {
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal;
   static constexpr auto node = "NllLossBackward0";
+  static constexpr uint32_t no_grad = 1u << 2;
   static std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& self, const Tensor& target, const Tensor& weight,
                                                     int64_t reduction, int64_t ignore_index) {
     dispatch<Join<Floats, Halves>>("log_softmax_lastdim_kernel_impl", self.dtype(), [](auto) {});

@@ -42,11 +42,4 @@ inline double reduction_scale(int64_t reduction, int64_t count) {
   return reduction == kMean ? 1.0 / static_cast<double>(count) : 1.0;
 }
 
-/// PyTorch's refusal to differentiate with respect to an argument.
-inline void check_no_grad(const char* op, const char* argument, const Tensor& t) {
-  BOLIDE_CHECK(!(t.defined() && t.requires_grad() && grad_enabled()), "The function '", op,
-               "' is not differentiable with respect to argument '", argument,
-               "'. This input cannot have requires_grad True.");
-}
-
 }  // namespace bolide

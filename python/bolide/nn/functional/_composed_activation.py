@@ -128,22 +128,6 @@ def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: 
     return input * slopes
 
 
-def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
-    x = _lift(input if dtype is None else input.to(dtype))
-    if x.numel() == 0:
-        return x.clone()
-    e = bolide.exp(x - x.detach().amax(dim, keepdim=True))
-    return (e / e.sum(dim, keepdim=True)).to(input.dtype if dtype is None else dtype)
-
-
-def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
-    x = _lift(input if dtype is None else input.to(dtype))
-    if x.numel() == 0:
-        return x.clone()
-    y = x - x.detach().amax(dim, keepdim=True)
-    return (y - bolide.log(bolide.exp(y).sum(dim, keepdim=True))).to(input.dtype if dtype is None else dtype)
-
-
 def _leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     return ops.leaky_relu(input, negative_slope)
 

@@ -126,13 +126,7 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
                       "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
                       "'mean' will be changed to behave the same as 'batchmean' in the next major release.", stacklevel=2)
     code = 2 if batchmean else _code(size_average, reduce, reduction)
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        positive = target > 0
-        logs = bolide.where(positive, target, bolide.ones_like(target)).log()
-        loss = bolide.where(positive, target * (logs - input), -target * input)
-    loss = _reduce(loss, code)
+    loss = _ops.kl_div(input, target, code, log_target=log_target)
     return loss / input.shape[0] if batchmean and input.dim() else loss
 
 

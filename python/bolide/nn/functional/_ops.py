@@ -14,7 +14,7 @@ from bolide import _C
 # Which file holds the composed form of an op.
 _HOMES = {
     "activation": "celu celu_ elu elu_ glu hardshrink hardsigmoid hardsigmoid_ hardswish hardswish_ hardtanh hardtanh_ "
-                  "leaky_relu_ log_sigmoid log_softmax mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ softmax "
+                  "leaky_relu_ log_sigmoid mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ "
                   "softshrink softplus threshold threshold_",
     "conv": "bilinear col2im conv1d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d im2col",
     "pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d "
@@ -26,9 +26,7 @@ _HOMES = {
               "_upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d "
               "upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler "
               "affine_grid_generator pad pixel_shuffle pixel_unshuffle channel_shuffle",
-    "loss": "binary_cross_entropy binary_cross_entropy_with_logits cosine_similarity cross_entropy_loss ctc_loss "
-            "huber_loss l1_loss mse_loss multi_margin_loss multilabel_margin_loss nll_loss_nd one_hot pairwise_distance pdist "
-            "smooth_l1_loss soft_margin_loss",
+    "loss": "cosine_similarity ctc_loss multi_margin_loss multilabel_margin_loss one_hot pairwise_distance pdist",
     "random": "alpha_dropout alpha_dropout_ dropout_ feature_alpha_dropout feature_alpha_dropout_ feature_dropout "
               "feature_dropout_ scaled_dot_product_attention",
     "rnn": "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
