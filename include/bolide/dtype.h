@@ -76,6 +76,7 @@ template <> inline constexpr DType dtype_of<bool> = DType::Bool;
 /// A set of C++ element types; `visit` calls f(Tag<T>{}) for the one that `t` names.
 template <class... T>
 struct Types {
+  static constexpr bool has(DType t) { return ((t == dtype_of<T>) || ...); }
   template <class F>
   static bool visit(DType t, F&& f) {
     return ((t == dtype_of<T> ? (f(Tag<T>{}), true) : false) || ...);

@@ -1,50 +1,15 @@
 // Conversion of elements between all dtypes, and of single numbers.
+#include <cmath>
+
+#include "cpu/kernels/copy.h"
 #include "iter/plan.h"
 
 namespace bolide::iter {
 
-namespace {
-
-/// PyTorch's conversions: floats truncate, out of range and NaN give the smallest integer (bytes go through int64),
-/// complex drops its imaginary part, anything but zero is true.
-template <class To, class From>
-inline To cast(From v) {
-  constexpr bool from_complex = std::is_same_v<From, complex64> || std::is_same_v<From, complex128>;
-  constexpr bool to_complex = std::is_same_v<To, complex64> || std::is_same_v<To, complex128>;
-  constexpr bool from_half = std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>;
-  if constexpr (std::is_same_v<To, From>) return v;
-  else if constexpr (from_half) return cast<To, float>(static_cast<float>(v));
-  else if constexpr (to_complex && from_complex) return To(v);
-  else if constexpr (to_complex) return To(static_cast<typename To::value_type>(v));
-  else if constexpr (from_complex && std::is_same_v<To, bool>) return v != From(0);
-  else if constexpr (from_complex) return cast<To>(v.real());
-  else if constexpr (std::is_same_v<To, bool>) return v != From(0);
-  else if constexpr (std::is_same_v<To, Half> || std::is_same_v<To, BFloat16>) return To(static_cast<float>(v));
-  else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if constexpr (sizeof(To) == 8) return v >= From(-9223372036854775808.0) && v < From(9223372036854775808.0) ? static_cast<To>(v) : INT64_MIN;
-    else if constexpr (sizeof(To) == 4) return v >= From(-2147483648.0) && v < From(2147483648.0) ? static_cast<To>(v) : INT32_MIN;
-    else return static_cast<To>(cast<int32_t>(v));
-  } else return static_cast<To>(v);
-}
-
-template <class To, class From>
-void loop(char* d, int64_t ds, const char* s, int64_t ss, int64_t n) {
-  if (ds == sizeof(To) && ss == sizeof(From)) {
-    To* o = reinterpret_cast<To*>(d);
-    const From* a = reinterpret_cast<const From*>(s);
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) o[i] = cast<To>(a[i]);
-    return;
-  }
-  for (int64_t i = 0; i < n; ++i, d += ds, s += ss) *reinterpret_cast<To*>(d) = cast<To>(*reinterpret_cast<const From*>(s));
-}
-
-}  // namespace
-
 void convert(DType to, char* d, int64_t ds, DType from, const char* s, int64_t ss, int64_t n) {
-  AllTypes::visit(to, [&]<class To>(Tag<To>) {
-    AllTypes::visit(from, [&]<class From>(Tag<From>) { loop<To, From>(d, ds, s, ss, n); });
-  });
+  const cpu::CastLoop loop = cpu::cast_loop(to, from);
+  if (ds == item_size(to) && ss == item_size(from)) return loop(d, s, n);
+  for (int64_t i = 0; i < n; ++i) loop(d + i * ds, s + i * ss, 1);
 }
 void store_scalar(DType t, char* dst, const Scalar& v) {
   AllTypes::visit(t, [&]<class T>(Tag<T>) { *reinterpret_cast<T*>(dst) = v.to<T>(); });
@@ -60,6 +25,41 @@ Scalar load_scalar(DType t, const char* src) {
     else s = Scalar(static_cast<double>(static_cast<float>(v)));
   });
   return s;
+}
+
+namespace {
+
+template <class T>
+bool fits(const Scalar& v) {
+  if constexpr (std::is_same_v<T, bool>) return true;
+  else if constexpr (std::is_same_v<T, complex64> || std::is_same_v<T, complex128>) {
+    const complex128 c = v.to<complex128>();
+    return fits<typename T::value_type>(c.real()) && fits<typename T::value_type>(c.imag());
+  } else {
+    if (v.is_complex()) return v.to<complex128>().imag() == 0 && fits<T>(v.to<complex128>().real());
+    using Limits = std::numeric_limits<T>;
+    if constexpr (std::is_integral_v<T>) {
+      if (v.is_int()) return v.to_int() <= int64_t{Limits::max()} && v.to_int() >= (std::is_signed_v<T> ? int64_t{Limits::min()} : -int64_t{Limits::max()});
+      const double d = v.to_double(), below = std::is_signed_v<T> ? double(Limits::min()) : -double(Limits::max());
+      return d >= below && (sizeof(T) == 8 ? d < -double(INT64_MIN) : d <= double(Limits::max()));
+    } else {
+      const double d = v.to_double();
+      return !std::isfinite(d) || std::fabs(d) <= double(Limits::max());
+    }
+  }
+}
+const char* cpp_name(DType t) {
+  static constexpr const char* names[kDTypeSlots] = {"uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "float", "double", "?",
+                                                     "c10::complex<float>", "c10::complex<double>", "bool", "?", "?", "?", "c10::BFloat16"};
+  return names[static_cast<int>(t)];
+}
+
+}  // namespace
+
+void check_fits(DType t, const Scalar& v) {
+  bool ok = true;
+  AllTypes::visit(t, [&]<class T>(Tag<T>) { ok = fits<T>(v); });
+  BOLIDE_CHECK(ok, "value cannot be converted to type ", cpp_name(t), " without overflow");
 }
 
 }  // namespace bolide::iter

@@ -1,36 +1,115 @@
-// fn: the functions that scalar expressions use, for every element type. One place where an implementation is
-// chosen: vectorisable forms of core/math.h for float and double, the C library for the rest.
+// fn: everything that scalar expressions may use besides T, casts, operators and literals. An expression is CPU code and
+// the text of device code at once (BOLIDE_EXPR), so this list is what a device's prelude has to define: keep it short.
+//
+// Map: what T is | powers, exponentials, logarithms, trigonometry | rounding, signs, tests | integers and remainders
 #pragma once
 #include <cmath>
 #include <complex>
 
 #include "bolide/dtype.h"
+#include "core/math.h"
+
+#define BOLIDE_FN template <class T> [[gnu::always_inline]] inline
 
 namespace bolide::fn {
 
-template <class T> inline constexpr bool is_complex_v = std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
+// ---- what T is -------------------------------------------------------------------------------
 
-#define BOLIDE_FN(name)                                                    \
-  template <class T> [[gnu::always_inline]] inline T name(T x) { return std::name(x); }
-BOLIDE_FN(exp) BOLIDE_FN(log) BOLIDE_FN(sin) BOLIDE_FN(cos) BOLIDE_FN(tan) BOLIDE_FN(sinh) BOLIDE_FN(cosh)
-BOLIDE_FN(tanh) BOLIDE_FN(asin) BOLIDE_FN(acos) BOLIDE_FN(atan) BOLIDE_FN(asinh) BOLIDE_FN(acosh) BOLIDE_FN(atanh)
-BOLIDE_FN(sqrt) BOLIDE_FN(expm1) BOLIDE_FN(log1p) BOLIDE_FN(log2) BOLIDE_FN(log10) BOLIDE_FN(exp2) BOLIDE_FN(erf)
-BOLIDE_FN(erfc) BOLIDE_FN(floor) BOLIDE_FN(ceil) BOLIDE_FN(trunc) BOLIDE_FN(lgamma)
-#undef BOLIDE_FN
-template <class T> inline T round_even(T x) { return std::nearbyint(x); }
-template <class T> inline T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
-template <class T> inline T reciprocal(T x) { return T(1) / x; }
-template <class T> inline bool is_nan(T x) {
-  if constexpr (is_complex_v<T>) return x != x;
-  else if constexpr (std::is_floating_point_v<T>) return x != x;
-  else return false;
+template <class T> inline constexpr bool is_complex_v = std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
+template <class T> inline constexpr bool is_bool_v = std::is_same_v<T, bool>;
+template <class T> inline constexpr bool is_integral_v = std::is_integral_v<T>;  // bool too
+template <class T> inline constexpr bool is_floating_v = std::is_floating_point_v<T>;
+template <class T> inline constexpr bool is_signed_v = std::is_signed_v<T>;
+template <class T> using unsigned_of = std::make_unsigned_t<T>;
+
+template <class T> struct RealOf { using type = T; };
+template <class T> struct RealOf<std::complex<T>> { using type = T; };
+template <class T> using real_t = typename RealOf<T>::type;
+template <class T> using complex_t = std::complex<T>;
+
+// ---- powers, exponentials, logarithms, trigonometry ------------------------------------------
+
+// vectorisable forms (core/math.h) for reals, the C++ library's for complex numbers
+#define BOLIDE_FN_BOTH(name)                                                \
+  BOLIDE_FN T name(T x) {                                                   \
+    if constexpr (is_complex_v<T>) return std::name(x);                     \
+    else return math::name(x);                                              \
+  }
+BOLIDE_FN_BOTH(exp) BOLIDE_FN_BOTH(log) BOLIDE_FN_BOTH(log10) BOLIDE_FN_BOTH(tanh) BOLIDE_FN_BOTH(sinh) BOLIDE_FN_BOTH(cosh)
+BOLIDE_FN_BOTH(sin) BOLIDE_FN_BOTH(cos) BOLIDE_FN_BOTH(tan) BOLIDE_FN_BOTH(asin) BOLIDE_FN_BOTH(acos) BOLIDE_FN_BOTH(atan)
+#undef BOLIDE_FN_BOTH
+#define BOLIDE_FN_STD(name) \
+  BOLIDE_FN T name(T x) { return std::name(x); }
+BOLIDE_FN_STD(sqrt) BOLIDE_FN_STD(asinh) BOLIDE_FN_STD(acosh) BOLIDE_FN_STD(atanh)
+#undef BOLIDE_FN_STD
+
+BOLIDE_FN T erf(T x) { return math::erf(x); }
+BOLIDE_FN T erfc(T x) { return math::erfc(x); }
+BOLIDE_FN T exp2(T x) {
+  if constexpr (is_complex_v<T>) return std::exp(x * real_t<T>(0.69314718055994531));
+  else return math::exp2(x);
 }
+BOLIDE_FN T log2(T x) {
+  if constexpr (is_complex_v<T>) return std::log(x) * real_t<T>(1.4426950408889634);
+  else return math::log2(x);
+}
+BOLIDE_FN T expm1(T x) {
+  if constexpr (is_complex_v<T>) {
+    using R = real_t<T>;  // without cancellation: exp(a) cos(b) - 1 = expm1(a) cos(b) - 2 sin(b/2)^2
+    const R s = std::sin(x.imag() / 2);
+    return T(std::expm1(x.real()) * std::cos(x.imag()) - 2 * s * s, std::exp(x.real()) * std::sin(x.imag()));
+  } else return math::expm1(x);
+}
+BOLIDE_FN T log1p(T x) {
+  if constexpr (is_complex_v<T>) {
+    using R = real_t<T>;  // log|1 + x| from |1 + x|^2 - 1 where that is small
+    const R a = x.real(), b = x.imag(), more = a * (R(2) + a) + b * b;
+    const R size = more > R(-0.5) && more < R(1) ? std::log1p(more) / 2 : std::log(std::abs(R(1) + x));
+    return T(size, std::atan2(b, R(1) + a));
+  } else return math::log1p(x);
+}
+BOLIDE_FN T pow(T a, T b) {
+  if constexpr (is_complex_v<T>) return std::pow(a, b);
+  else return math::pow(a, b);
+}
+BOLIDE_FN T atan2(T a, T b) { return std::atan2(a, b); }
+BOLIDE_FN T hypot(T a, T b) { return std::hypot(a, b); }
+BOLIDE_FN T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
+BOLIDE_FN T reciprocal(T x) { return T(1) / x; }
+
+// ---- rounding, signs, tests ------------------------------------------------------------------
+
+BOLIDE_FN T floor(T x) { return std::floor(x); }
+BOLIDE_FN T ceil(T x) { return std::ceil(x); }
+BOLIDE_FN T trunc(T x) { return std::trunc(x); }
+BOLIDE_FN T round_even(T x) { return std::nearbyint(x); }
+BOLIDE_FN T conj(T x) {
+  if constexpr (is_complex_v<T>) return std::conj(x);
+  else return x;
+}
+/// The absolute value, of complex numbers the modulus; the smallest integer stays what it is.
+BOLIDE_FN real_t<T> abs(T x) {
+  if constexpr (is_complex_v<T>) return std::abs(x);
+  else if constexpr (is_floating_v<T>) return std::fabs(x);
+  else return static_cast<T>(x < T(0) ? -x : x);
+}
+BOLIDE_FN T copysign(T x, T sign) { return std::copysign(x, sign); }
+BOLIDE_FN bool is_nan(T x) {
+  if constexpr (is_integral_v<T>) return (void)x, false;
+  else return x != x;
+}
+BOLIDE_FN bool is_inf(T x) { return __builtin_isinf(x); }
+BOLIDE_FN bool is_finite(T x) { return __builtin_isfinite(x); }
+
+// ---- integers and remainders -----------------------------------------------------------------
+
+BOLIDE_FN T fmod(T a, T b) { return std::fmod(a, b); }
 /// a / b rounded down, with Python's signs; integers wrap for the smallest over -1.
 template <class T>
 inline T floor_div(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    if constexpr (std::is_signed_v<T>)
-      if (b == T(-1)) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(a));
+  if constexpr (is_integral_v<T>) {
+    if constexpr (is_signed_v<T>)
+      if (b == T(-1)) return static_cast<T>(-static_cast<unsigned_of<T>>(a));
     const T q = static_cast<T>(a / b);
     return static_cast<T>((a % b != 0) && ((a < 0) != (b < 0)) ? q - 1 : q);
   } else {
@@ -42,10 +121,11 @@ inline T floor_div(T a, T b) {
     return d - f > T(0.5) ? f + T(1) : f;
   }
 }
+/// The remainder with the divisor's sign, as Python's %.
 template <class T>
 inline T py_mod(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    if constexpr (std::is_signed_v<T>)
+  if constexpr (is_integral_v<T>) {
+    if constexpr (is_signed_v<T>)
       if (b == T(-1)) return 0;
     T r = static_cast<T>(a % b);
     return r != 0 && ((r < 0) != (b < 0)) ? static_cast<T>(r + b) : r;
@@ -54,18 +134,20 @@ inline T py_mod(T a, T b) {
     return m != T(0) && ((b < T(0)) != (m < T(0))) ? m + b : m;
   }
 }
+/// a ** b with wrap-around; a negative power of anything but 1 and -1 is 0.
 template <class T>
 inline T int_pow(T a, T b) {
   if (b < 0) {
     if (a == 1) return 1;
-    if (std::is_signed_v<T> && a == static_cast<T>(-1)) return b % 2 ? static_cast<T>(-1) : T(1);
+    if (is_signed_v<T> && a == static_cast<T>(-1)) return b % 2 ? static_cast<T>(-1) : T(1);
     return 0;
   }
-  using U = std::make_unsigned_t<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>>;
   uint64_t base = static_cast<uint64_t>(a), e = static_cast<uint64_t>(b), r = 1;
   for (; e; e >>= 1, base *= base)
     if (e & 1) r *= base;
-  return static_cast<T>(static_cast<U>(r));
+  return static_cast<T>(r);
 }
 
 }  // namespace bolide::fn
+
+#undef BOLIDE_FN

@@ -1,10 +1,9 @@
-// Plan: building and walking. Also promotion of operand lists, broadcasting, element conversion.
+// Map: promotion of operand lists | broadcasting | checks of devices and overlap | the output | merging dimensions
 #include "iter/plan.h"
 
 #include <algorithm>
 
 #include "bolide/ops.h"
-#include "cpu/pool.h"
 
 namespace bolide::iter {
 
@@ -63,6 +62,30 @@ void check_no_internal_overlap(const Tensor& t) {
                  "refers to a single memory location. Please clone() the tensor before performing the operation.");
 }
 
+namespace {
+
+/// Where a tensor's memory begins and ends, when it is one block without holes.
+struct Extent { const char *begin, *end; };
+std::optional<Extent> extent(const Tensor& t) {
+  if (t.is_contiguous()) return Extent{t.raw(), t.raw() + t.numel() * t.itemsize()};
+  int64_t reach = 1;
+  for (size_t i = 0; i < t.sizes().size(); ++i) reach += (t.sizes()[i] - 1) * t.strides()[i];
+  if (reach != t.numel()) return {};
+  return Extent{t.raw(), t.raw() + reach * t.itemsize()};
+}
+
+}  // namespace
+
+void check_no_partial_overlap(const Tensor& target, const Tensor& input) {
+  if (target.storage() == input.storage() && !target.is_same(input) && target.numel() && input.numel() && !target.device().is_meta()) {
+    const auto a = extent(target), b = extent(input);
+    if (!a || !b || a->begin >= b->end || b->begin >= a->end) return;
+    BOLIDE_CHECK(a->begin == b->begin && a->end == b->end && target.strides() == input.strides(),
+                 "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+                 "location. Please clone() the tensor before performing the operation.");
+  }
+}
+
 Plan::Plan(const char* op, Out out, DType result, std::span<const Operand> inputs) : in_(inputs) {
   bool first = true;
   for (const Operand& o : inputs) {
@@ -71,7 +94,7 @@ Plan::Plan(const char* op, Out out, DType result, std::span<const Operand> input
     else if (!(shape_ == o.tensor->sizes())) shape_ = broadcast(shape_, o.tensor->sizes());
     first = false;
   }
-  if (out.in_place) {  // inputs broadcast to what is written
+  if (out.in_place || first) {  // inputs broadcast to what is written
     const Dims whole = broadcast(shape_, out.tensor->sizes());
     if (whole == out.tensor->sizes()) shape_ = whole;
   }
@@ -85,196 +108,120 @@ void Plan::choose_output(const char* op, Out out, DType result) {
     output = *out.tensor;
     BOLIDE_CHECK(can_cast(result, output.dtype()), "result type ", legacy_name(result),
                  " can't be cast to the desired output type ", legacy_name(output.dtype()));
+    for (const Operand& o : in_) {
+      if (!o.tensor || (o.tensor->dim() == 0 && o.tensor->device().is_cpu())) continue;
+      BOLIDE_CHECK(o.tensor->device() == output.device(), "Expected all tensors to be on the same device, but found at least two "
+                   "devices, ", output.device(), " and ", o.tensor->device(), "! (in ", op, ")");
+    }
     if (!(output.sizes() == shape_)) {
       BOLIDE_CHECK(!out.in_place, "output with shape ", output.sizes(), " doesn't match the broadcast shape ", shape_);
       resize_(output, shape_);
     }
     check_no_internal_overlap(output);
+    for (const Operand& o : in_)
+      if (o.tensor) check_no_partial_overlap(output, *o.tensor);
     return;
   }
   Device device;
-  const Tensor* like = nullptr;
-  bool contiguous = true;
+  bool contiguous = true, like = false;
   for (const Operand& o : in_) {
     if (!o.tensor) continue;
     if (!(o.tensor->dim() == 0 && o.tensor->device().is_cpu())) device = o.tensor->device();
-    if (o.tensor->sizes() == shape_ && !like) like = o.tensor;
+    like |= o.tensor->sizes() == shape_;
     contiguous &= o.tensor->is_contiguous();
   }
-  (void)op;
-  if (contiguous || !like || shape_.size() < 2) {
-    output = Tensor::make(shape_, result, device);
-    return;
-  }
-  // dimensions in the order of the inputs' strides, the output dense in that order
+  if (contiguous || !like || shape_.size() < 2) output = Tensor::make(shape_, result, device);
+  else output = Tensor::make_strided(shape_, strides_like_inputs(), result, device);
+}
+
+/// Dimensions in the order of the inputs' strides, dense in that order.
+Dims Plan::strides_like_inputs() const {
   const size_t n = shape_.size();
-  int order[kMaxDims];
-  for (size_t i = 0; i < n; ++i) order[i] = static_cast<int>(n - 1 - i);  // fastest first
-  auto slower = [&](int a, int b) {  // 1: a is slower than b, -1: faster, 0: no opinion
+  auto slower = [&](size_t a, size_t b) {  // 1: a is slower than b, -1: faster, 0: no opinion
     for (const Operand& o : in_) {
       if (!o.tensor) continue;
-      const int off = static_cast<int>(n) - static_cast<int>(o.tensor->dim());
-      const int64_t sa = a >= off ? o.tensor->strides()[static_cast<size_t>(a - off)] : 0;
-      const int64_t sb = b >= off ? o.tensor->strides()[static_cast<size_t>(b - off)] : 0;
+      const size_t off = n - o.tensor->sizes().size();
+      const int64_t sa = a >= off ? o.tensor->strides()[a - off] : 0, sb = b >= off ? o.tensor->strides()[b - off] : 0;
       if (sa == 0 || sb == 0) continue;
       if (sa != sb) return sa > sb ? 1 : -1;
-      const int64_t za = shape_[static_cast<size_t>(a)], zb = shape_[static_cast<size_t>(b)];
-      if (za > zb) return 1;
+      if (shape_[a] > shape_[b]) return 1;
     }
     return 0;
   };
+  size_t order[kMaxDims];
+  for (size_t i = 0; i < n; ++i) order[i] = n - 1 - i;  // fastest first
   for (size_t i = 1; i < n; ++i)
     for (size_t j = i; j > 0; --j) {
       const int c = slower(order[j - 1], order[j]);
       if (c > 0) std::swap(order[j - 1], order[j]);
       else if (c < 0) break;
     }
-  Dims strides;
-  strides.resize(n);
+  Dims strides(n, 1);
   int64_t step = 1;
   for (size_t i = 0; i < n; ++i) {
-    strides[static_cast<size_t>(order[i])] = step;
-    step *= std::max<int64_t>(shape_[static_cast<size_t>(order[i])], 1);
+    strides[order[i]] = step;
+    step *= std::max<int64_t>(shape_[order[i]], 1);
   }
-  output = Tensor::make_strided(shape_, strides, result, device);
+  return strides;
 }
 
-void Plan::layout() {
+void Plan::lay_out(const DType* reads) {
   const size_t n = shape_.size();
-  ndim_ = static_cast<int>(n);
-  count_ = static_cast<int>(in_.size()) + 1;
-  for (size_t d = 0; d < n; ++d) size_[n - 1 - d] = shape_[d];  // dimension 0 is the fastest here
+  ndim = static_cast<int>(n);
+  count = static_cast<int>(in_.size()) + 1;
+  for (size_t d = 0; d < n; ++d) size[n - 1 - d] = shape_[d];
   auto set = [&](int k, const Tensor& t) {
     const int64_t item = t.itemsize();
     const size_t off = n - t.sizes().size();
     for (size_t d = 0; d < n; ++d) {
       const bool there = d >= off && t.sizes()[d - off] != 1;
-      stride_[n - 1 - d][k] = there ? t.strides()[d - off] * item : 0;
+      stride[n - 1 - d][k] = there ? t.strides()[d - off] * item : 0;
     }
-    base_[k] = t.raw();
-    dtype_[k] = t.dtype();
+    base[k] = t.raw();
+    dtype[k] = t.dtype();
+    on_host[k] = t.dim() == 0 && t.device().is_cpu() && !output.device().is_cpu();
   };
   set(0, output);
-  for (int k = 1; k < count_; ++k) {
+  for (int k = 1; k < count; ++k) {
     const Operand& o = in_[static_cast<size_t>(k - 1)];
     if (o.tensor) {
       set(k, *o.tensor);
       continue;
     }
-    for (size_t d = 0; d < n; ++d) stride_[d][k] = 0;
-    base_[k] = number_[k];
+    for (size_t d = 0; d < n; ++d) stride[d][k] = 0;
+    base[k] = number[k];
+    dtype[k] = reads[k - 1];
+    on_host[k] = true;
+    store_scalar(dtype[k], number[k], o.number);
   }
+  merge_dimensions();
 }
 
-void Plan::coalesce() {
-  // sort by the output's strides, then merge neighbours that continue each other in every operand
-  for (int i = 1; i < ndim_; ++i)
-    for (int j = i; j > 0 && stride_[j - 1][0] > stride_[j][0] && size_[j] > 1; --j) {
-      std::swap(size_[j - 1], size_[j]);
-      std::swap_ranges(stride_[j - 1], stride_[j - 1] + count_, stride_[j]);
+/// Sorts by the output's strides, then merges neighbours that continue each other in every operand.
+void Plan::merge_dimensions() {
+  for (int i = 1; i < ndim; ++i)
+    for (int j = i; j > 0 && stride[j - 1][0] > stride[j][0] && size[j] > 1; --j) {
+      std::swap(size[j - 1], size[j]);
+      std::swap_ranges(stride[j - 1], stride[j - 1] + count, stride[j]);
     }
   int last = 0;
-  for (int d = 1; d < ndim_; ++d) {
+  for (int d = 1; d < ndim; ++d) {
     bool merge = true;
-    if (size_[last] != 1 && size_[d] != 1)
-      for (int k = 0; k < count_; ++k) merge &= stride_[last][k] * size_[last] == stride_[d][k];
-    if (merge) {
-      if (size_[last] == 1) std::copy_n(stride_[d], count_, stride_[last]);
-      size_[last] *= size_[d];
+    if (size[last] != 1 && size[d] != 1)
+      for (int k = 0; k < count; ++k) merge &= stride[last][k] * size[last] == stride[d][k];
+    if (!merge) ++last;
+    if (!merge || size[last] == 1) {
+      if (!merge) size[last] = size[d];
+      else size[last] *= size[d];
+      std::copy_n(stride[d], count, stride[last]);
     } else {
-      ++last;
-      size_[last] = size_[d];
-      std::copy_n(stride_[d], count_, stride_[last]);
+      size[last] *= size[d];
     }
   }
-  ndim_ = ndim_ ? last + 1 : 0;
-  if (ndim_ == 0) {
-    ndim_ = 1;
-    size_[0] = 1;
-    for (int k = 0; k < count_; ++k) stride_[0][k] = 0;
-  }
-}
-
-void Plan::run(Loop loop, const void* f, DType written, DType compute) {
-  if (output.device().is_meta() || output.numel() == 0) return;
-  layout();
-  bool convert = output.dtype() != written;
-  for (int k = 1; k < count_; ++k) {
-    if (!in_[static_cast<size_t>(k - 1)].tensor) {
-      store_scalar(compute, number_[k], in_[static_cast<size_t>(k - 1)].number);
-      dtype_[k] = compute;
-    }
-    convert |= dtype_[k] != compute;
-  }
-  coalesce();
-  int64_t outer = 1;
-  for (int d = 1; d < ndim_; ++d) outer *= size_[d];
-  constexpr int64_t kGrain = 32768;
-  if (outer == 1) {
-    parallel_for(0, size_[0], kGrain, [&](int64_t b, int64_t e) {
-      char* p[kMaxOperands];
-      for (int k = 0; k < count_; ++k) p[k] = base_[k] + b * stride_[0][k];
-      inner(loop, f, p, e - b, convert, written, compute);
-    });
-    return;
-  }
-  parallel_for(0, outer, std::max<int64_t>(1, kGrain / size_[0]),
-               [&](int64_t b, int64_t e) { walk(loop, f, b, e, convert, written, compute); });
-}
-
-void Plan::walk(Loop loop, const void* f, int64_t begin, int64_t end, bool conv, DType written, DType compute) const {
-  int64_t index[kMaxDims];
-  char* p[kMaxOperands];
-  std::copy_n(base_, count_, p);
-  int64_t rest = begin;
-  for (int d = 1; d < ndim_; ++d) {
-    index[d] = rest % size_[d];
-    rest /= size_[d];
-    for (int k = 0; k < count_; ++k) p[k] += index[d] * stride_[d][k];
-  }
-  for (int64_t i = begin; i < end; ++i) {
-    inner(loop, f, p, size_[0], conv, written, compute);
-    for (int d = 1; d < ndim_; ++d) {
-      for (int k = 0; k < count_; ++k) p[k] += stride_[d][k];
-      if (++index[d] < size_[d]) break;
-      for (int k = 0; k < count_; ++k) p[k] -= size_[d] * stride_[d][k];
-      index[d] = 0;
-    }
-  }
-}
-
-void Plan::inner(Loop loop, const void* f, char* const* p, int64_t n, bool conv, DType written, DType compute) const {
-  if (!conv) {
-    loop(p, stride_[0], n, f);
-    return;
-  }
-  // operands of other dtypes pass through blocks that stay in the first-level cache
-  constexpr int64_t kBlock = 256;
-  alignas(64) char buffer[kMaxOperands][kBlock * 16];
-  const int64_t item = item_size(compute), out_item = item_size(written);
-  for (int64_t b = 0; b < n; b += kBlock) {
-    const int64_t m = std::min(kBlock, n - b);
-    char* q[kMaxOperands];
-    int64_t s[kMaxOperands];
-    for (int k = 1; k < count_; ++k) {
-      char* src = p[k] + b * stride_[0][k];
-      if (dtype_[k] == compute) {
-        q[k] = src, s[k] = stride_[0][k];
-      } else {
-        const bool same = stride_[0][k] == 0;
-        convert(compute, buffer[k], item, dtype_[k], src, stride_[0][k], same ? 1 : m);
-        q[k] = buffer[k], s[k] = same ? 0 : item;
-      }
-    }
-    char* dst = p[0] + b * stride_[0][0];
-    if (dtype_[0] == written) {
-      q[0] = dst, s[0] = stride_[0][0];
-      loop(q, s, m, f);
-    } else {
-      q[0] = buffer[0], s[0] = out_item;
-      loop(q, s, m, f);
-      convert(dtype_[0], dst, stride_[0][0], written, buffer[0], out_item, m);
-    }
+  ndim = last + 1;
+  if (shape_.size() == 0) {
+    size[0] = 1;
+    std::fill_n(stride[0], count, 0);
   }
 }
 

@@ -5,7 +5,7 @@ namespace bolide {
 
 struct ReluOp : SameUnary<ReluOp> {
   static constexpr auto schema = "relu(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return x <= T(0) ? T(0) : x; } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return x <= T(0) ? T(0) : x; })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return threshold_backward(g, c.out(), 0); }
 };
@@ -14,7 +14,7 @@ const Register<ReluOp> relu_op;
 
 struct TanhOp : FloatUnary<TanhOp> {
   static constexpr auto schema = "tanh(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::tanh(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::tanh(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(add(neg(square(c.out())), 1))); }
 };
@@ -23,7 +23,7 @@ const Register<TanhOp> tanh_op;
 
 struct SigmoidOp : FloatUnary<SigmoidOp> {
   static constexpr auto schema = "sigmoid(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::sigmoid(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::sigmoid(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(mul(c.out(), add(neg(c.out()), 1)))); }
 };
@@ -34,14 +34,11 @@ const Register<SigmoidOp> sigmoid_op;
 struct ThresholdBackward {
   static constexpr auto schema = "threshold_backward(Tensor grad_output, Tensor self, Scalar threshold) -> Tensor";
   static constexpr auto home = kInternal;
-  template <class T> struct At {
-    T threshold;
-    T operator()(T g, T x) const { return x <= threshold ? T(0) : g; }
-  };
+  BOLIDE_EXPR(At, T threshold;
+    T operator()(T g, T x) const { return x <= threshold ? T(0) : g; })
   static Tensor forward(Out out, const Tensor& grad, const Tensor& self, const Scalar& threshold) {
     const DType t = promote(grad.dtype(), self.dtype());
-    return iter::map<Join<Ints, Floats>>("threshold_backward", out, t, t, {grad, self},
-                                         [&]<class T>(Tag<T>) { return At<T>{threshold.to<T>()}; });
+    return iter::map<At, Join<Ints, Floats>>("threshold_backward", out, t, t, {grad, self}, threshold);
   }
   static constexpr auto saved = saves(in<1>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -57,7 +54,7 @@ const Register<ThresholdBackward> threshold_backward_op;
 struct Silu : FloatUnary<Silu, Floats> {
   static constexpr auto schema = "silu(Tensor self) -> Tensor";
   static constexpr auto home = kInternal;
-  template <class T> struct At { T operator()(T x) const { return x / (T(1) + fn::exp(-x)); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return x / (T(1) + fn::exp(-x)); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) {
     const Tensor x = c.in(0), s = sigmoid(x);
@@ -71,15 +68,13 @@ const Register<Silu> silu_op;
 struct Gelu {
   static constexpr auto schema = "gelu(Tensor self, *, str approximate='none') -> Tensor";
   static constexpr auto home = kInternal;
-  template <class T> struct Exact { T operator()(T x) const { return x * T(0.5) * (T(1) + fn::erf(x * T(M_SQRT1_2))); } };
-  template <class T> struct Approximate {
-    T operator()(T x) const { return T(0.5) * x * (T(1) + fn::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x))); }
-  };
+  BOLIDE_EXPR(Exact, T operator()(T x) const { return x * T(0.5) * (T(1) + fn::erf(x * T(0.7071067811865476))); })
+  BOLIDE_EXPR(Approximate, T operator()(T x) const { return T(0.5) * x * (T(1) + fn::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x))); })
   static Tensor forward(Out out, const Tensor& self, Str approximate) {
     const DType t = self.dtype();
-    if (approximate == "tanh") return iter::map<Floats>("gelu", out, t, t, {self}, []<class T>(Tag<T>) { return Approximate<T>{}; });
+    if (approximate == "tanh") return iter::map<Approximate, Floats>("gelu", out, t, t, {self});
     BOLIDE_CHECK(approximate == "none", "approximate argument must be either none or tanh.");
-    return iter::map<Floats>("gelu", out, t, t, {self}, []<class T>(Tag<T>) { return Exact<T>{}; });
+    return iter::map<Exact, Floats>("gelu", out, t, t, {self});
   }
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return gelu_backward(g, c.in(0), c.text(1)); }
@@ -110,13 +105,10 @@ const Register<GeluBackward> gelu_backward_op;
 struct LeakyRelu {
   static constexpr auto schema = "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor";
   static constexpr auto home = kInternal;
-  template <class T> struct At {
-    T slope;
-    T operator()(T x) const { return x > T(0) ? x : x * slope; }
-  };
+  BOLIDE_EXPR(At, T slope;
+    T operator()(T x) const { return x > T(0) ? x : x * slope; })
   static Tensor forward(Out out, const Tensor& self, const Scalar& slope) {
-    return iter::map<Floats>("leaky_relu", out, self.dtype(), self.dtype(), {self},
-                             [&]<class T>(Tag<T>) { return At<T>{slope.to<T>()}; });
+    return iter::map<At, Floats>("leaky_relu", out, self.dtype(), self.dtype(), {self}, slope);
   }
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -130,14 +122,10 @@ const Register<LeakyRelu> leaky_relu_op;
 struct Elu {
   static constexpr auto schema = "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor";
   static constexpr auto home = kInternal;
-  template <class T> struct At {
-    T negative, positive, input;
-    T operator()(T x) const { return x > T(0) ? x * positive : fn::expm1(x * input) * negative; }
-  };
+  BOLIDE_EXPR(At, T negative, positive, input;
+    T operator()(T x) const { return x > T(0) ? x * positive : fn::expm1(x * input) * negative; })
   static Tensor forward(Out out, const Tensor& self, const Scalar& alpha, const Scalar& scale, const Scalar& input_scale) {
-    return iter::map<Floats>("elu", out, self.dtype(), self.dtype(), {self}, [&]<class T>(Tag<T>) {
-      return At<T>{T(alpha.to_double() * scale.to_double()), scale.to<T>(), input_scale.to<T>()};
-    });
+    return iter::map<At, Floats>("elu", out, self.dtype(), self.dtype(), {self}, alpha.to_double() * scale.to_double(), scale, input_scale);
   }
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -152,13 +140,10 @@ const Register<Elu> elu_op;
 struct Softplus {
   static constexpr auto schema = "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor";
   static constexpr auto home = kInternal;
-  template <class T> struct At {
-    T beta, threshold;
-    T operator()(T x) const { return x * beta > threshold ? x : fn::log1p(fn::exp(x * beta)) / beta; }
-  };
+  BOLIDE_EXPR(At, T beta, threshold;
+    T operator()(T x) const { return x * beta > threshold ? x : fn::log1p(fn::exp(x * beta)) / beta; })
   static Tensor forward(Out out, const Tensor& self, const Scalar& beta, const Scalar& threshold) {
-    return iter::map<Floats>("softplus", out, self.dtype(), self.dtype(), {self},
-                             [&]<class T>(Tag<T>) { return At<T>{beta.to<T>(), threshold.to<T>()}; });
+    return iter::map<At, Floats>("softplus", out, self.dtype(), self.dtype(), {self}, beta, threshold);
   }
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -172,13 +157,10 @@ const Register<Softplus> softplus_op;
 struct Hardtanh {
   static constexpr auto schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor";
   static constexpr auto home = kInternal;
-  template <class T> struct At {
-    T lo, hi;
-    T operator()(T x) const { return x < lo ? lo : x > hi ? hi : x; }
-  };
+  BOLIDE_EXPR(At, T lo, hi;
+    T operator()(T x) const { return x < lo ? lo : x > hi ? hi : x; })
   static Tensor forward(Out out, const Tensor& self, const Scalar& lo, const Scalar& hi) {
-    return iter::map<Join<Ints, Floats>>("hardtanh", out, self.dtype(), self.dtype(), {self},
-                                         [&]<class T>(Tag<T>) { return At<T>{lo.to<T>(), hi.to<T>()}; });
+    return iter::map<At, Join<Ints, Floats>>("hardtanh", out, self.dtype(), self.dtype(), {self}, lo, hi);
   }
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) {

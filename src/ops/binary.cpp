@@ -14,24 +14,19 @@ inline void check_alpha(const char* op, DType t, const Scalar& alpha) {
 // self + alpha * other.
 struct Add {
   static constexpr auto schema = "add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor";
-  template <class T> struct Plain {
-    T operator()(T a, T b) const { if constexpr (std::is_same_v<T, bool>) return a | b; else return static_cast<T>(a + b); }
-  };
-  template <class T> struct Scaled {
-    T alpha;
+  BOLIDE_EXPR(Plain, T operator()(T a, T b) const { if constexpr (fn::is_bool_v<T>) return a | b; else return static_cast<T>(a + b); })
+  BOLIDE_EXPR(Scaled, T alpha;
     T operator()(T a, T b) const {
-      if constexpr (std::is_same_v<T, bool>) return a | (alpha & b);
+      if constexpr (fn::is_bool_v<T>) return a | (alpha & b);
       else return static_cast<T>(a + alpha * b);
-    }
-  };
+    })
   static Tensor forward(Out out, const Tensor& self, const Operand& other, const Scalar& alpha) {
     const Operand both[] = {self, other};
     const DType t = other.tensor && self.dtype() == other.tensor->dtype() ? self.dtype() : iter::result_type(both);
     if (alpha.is_int() && !alpha.is_bool() && alpha.to_int() == 1)
-      return iter::map<Join<Ints, Floats, Complexes, Bools>>("add", out, t, t, {self, other}, []<class T>(Tag<T>) { return Plain<T>{}; });
+      return iter::map<Plain, Join<Ints, Floats, Complexes, Bools>>("add", out, t, t, {self, other});
     check_alpha("add", t, alpha);
-    return iter::map<Join<Ints, Floats, Complexes, Bools>>("add", out, t, t, {self, other},
-                                                           [&]<class T>(Tag<T>) { return Scaled<T>{alpha.to<T>()}; });
+    return iter::map<Scaled, Join<Ints, Floats, Complexes, Bools>>("add", out, t, t, {self, other}, alpha);
   }
   static Grads backward(const Call& c, const Tensor& g) {
     return Grads(g, c.needs(1) ? (c.number(2).equal(1) ? g : mul(g, conj_scalar(c.number(2)))) : Tensor());
@@ -44,8 +39,8 @@ const Register<Add> add_op;
 // self - alpha * other.
 struct Sub {
   static constexpr auto schema = "sub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor";
-  template <class T> struct Plain { T operator()(T a, T b) const { return static_cast<T>(a - b); } };
-  template <class T> struct Scaled { T alpha; T operator()(T a, T b) const { return static_cast<T>(a - alpha * b); } };
+  BOLIDE_EXPR(Plain, T operator()(T a, T b) const { return static_cast<T>(a - b); })
+  BOLIDE_EXPR(Scaled, T alpha; T operator()(T a, T b) const { return static_cast<T>(a - alpha * b); })
   static Tensor forward(Out out, const Tensor& self, const Operand& other, const Scalar& alpha) {
     const Operand both[] = {self, other};
     const DType t = iter::result_type(both);
@@ -55,10 +50,9 @@ struct Sub {
     BOLIDE_CHECK(self.dtype() != DType::Bool && !other_bool, "Subtraction, the `-` operator, with a bool tensor is not supported. If "
                  "you are trying to invert a mask, use the `~` or `logical_not()` operator instead.");
     if (alpha.is_int() && !alpha.is_bool() && alpha.to_int() == 1)
-      return iter::map<Join<Ints, Floats, Complexes>>("sub", out, t, t, {self, other}, []<class T>(Tag<T>) { return Plain<T>{}; });
+      return iter::map<Plain, Join<Ints, Floats, Complexes>>("sub", out, t, t, {self, other});
     check_alpha("sub", t, alpha);
-    return iter::map<Join<Ints, Floats, Complexes>>("sub", out, t, t, {self, other},
-                                                    [&]<class T>(Tag<T>) { return Scaled<T>{alpha.to<T>()}; });
+    return iter::map<Scaled, Join<Ints, Floats, Complexes>>("sub", out, t, t, {self, other}, alpha);
   }
   static Grads backward(const Call& c, const Tensor& g) {
     return Grads(g, c.needs(1) ? (c.number(2).equal(1) ? neg(g) : mul(g, -conj_scalar(c.number(2)))) : Tensor());
@@ -70,15 +64,14 @@ const Register<Sub> sub_op;
 // other - alpha * self.
 struct Rsub {
   static constexpr auto schema = "rsub(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor";
-  template <class T> struct At { T alpha; T operator()(T a, T b) const { return static_cast<T>(b - alpha * a); } };
+  BOLIDE_EXPR(At, T alpha; T operator()(T a, T b) const { return static_cast<T>(b - alpha * a); })
   static Tensor forward(Out out, const Tensor& self, const Operand& other, const Scalar& alpha) {
     const Operand both[] = {self, other};
     const DType t = iter::result_type(both);
     BOLIDE_CHECK(self.dtype() != DType::Bool, "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
                  "invert a mask, use the `~` or `logical_not()` operator instead.");
     check_alpha("rsub", t, alpha);
-    return iter::map<Join<Ints, Floats, Complexes>>("rsub", out, t, t, {self, other},
-                                                    [&]<class T>(Tag<T>) { return At<T>{alpha.to<T>()}; });
+    return iter::map<At, Join<Ints, Floats, Complexes>>("rsub", out, t, t, {self, other}, alpha);
   }
   static Grads backward(const Call& c, const Tensor& g) {
     return Grads(c.needs(0) ? mul(g, -conj_scalar(c.number(2))) : Tensor(), g);
@@ -90,9 +83,7 @@ const Register<Rsub> rsub_op;
 // self * other.
 struct Mul : SameBinary<Mul> {
   static constexpr auto schema = "mul(Tensor self, Operand other) -> Tensor";
-  template <class T> struct At {
-    T operator()(T a, T b) const { if constexpr (std::is_same_v<T, bool>) return a & b; else return static_cast<T>(a * b); }
-  };
+  BOLIDE_EXPR(At, T operator()(T a, T b) const { if constexpr (fn::is_bool_v<T>) return a & b; else return static_cast<T>(a * b); })
   static constexpr auto saved = saves(in_for<1, 0>, in_for<0, 1>);
   static Grads backward(const Call& c, const Tensor& g) {
     Grads r;
@@ -108,33 +99,30 @@ const Register<Mul> mul_op;
 // self / other, true division; rounding_mode "trunc" or "floor" rounds and keeps integers.
 struct Div {
   static constexpr auto schema = "div(Tensor self, Operand other, *, str? rounding_mode=None) -> Tensor";
-  template <class T> struct At { T operator()(T a, T b) const { return a / b; } };
-  template <class T> struct Trunc {
-    T operator()(T a, T b) const {
-      if constexpr (std::is_integral_v<T>) return b == T(-1) ? static_cast<T>(0 - a) : static_cast<T>(a / b);
-      else return std::trunc(a / b);
-    }
-  };
-  template <class T> struct Floor { T operator()(T a, T b) const { return fn::floor_div(a, b); } };
+  BOLIDE_EXPR(At, T operator()(T a, T b) const { return a / b; })
+  BOLIDE_EXPR(Trunc, T operator()(T a, T b) const {
+      if constexpr (fn::is_integral_v<T>) return b == T(-1) ? static_cast<T>(0 - a) : static_cast<T>(a / b);
+      else return fn::trunc(a / b);
+    })
+  BOLIDE_EXPR(Floor, T operator()(T a, T b) const { return fn::floor_div(a, b); })
   static Tensor forward(Out out, const Tensor& self, const Operand& other, std::optional<Str> mode) {
     const Operand both[] = {self, other};
     DType t = iter::result_type(both);
     if (!mode) {
       t = iter::float_type(t);
-      return iter::map<Join<Floats, Complexes>>("div", out, t, t, {self, other}, []<class T>(Tag<T>) { return At<T>{}; });
+      return iter::map<At, Join<Floats, Complexes>>("div", out, t, t, {self, other});
     }
     check_zero(t, other);
     if (*mode == "trunc")
-      return iter::map<Join<Ints, Floats>>("div_trunc", out, t, t, {self, other}, []<class T>(Tag<T>) { return Trunc<T>{}; });
+      return iter::map<Trunc, Join<Ints, Floats>>("div_trunc", out, t, t, {self, other});
     BOLIDE_CHECK(*mode == "floor", "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '", *mode, "'");
-    return iter::map<Join<Ints, Floats>>("div_floor", out, t, t, {self, other}, []<class T>(Tag<T>) { return Floor<T>{}; });
+    return iter::map<Floor, Join<Ints, Floats>>("div_floor", out, t, t, {self, other});
   }
   /// Integers have no infinity: dividing by zero is an error, found before any result is written.
   static void check_zero(DType t, const Operand& other) {
     if (!is_integral(t)) return;
-    const bool zero = other.tensor ? other.tensor->device().is_cpu() && other.tensor->numel() && has_zero(*other.tensor)
-                                   : other.number.equal(0);
-    BOLIDE_CHECK(!zero, "ZeroDivisionError");
+    const Tensor b = other.tensor ? cast(*other.tensor, t) : scalar_tensor(other.number, DType::Int64);
+    BOLIDE_CHECK(!b.device().is_cpu() || all(cast(b, t)).item<bool>(), "ZeroDivisionError");
   }
   static constexpr auto saved = saves(in<1>, in_for<0, 1>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -166,12 +154,12 @@ const Register<FloorDivide> floor_divide_op;
 // Remainder with the sign of the divisor, as Python's %.
 struct Remainder {
   static constexpr auto schema = "remainder(Tensor self, Operand other) -> Tensor";
-  template <class T> struct At { T operator()(T a, T b) const { return fn::py_mod(a, b); } };
+  BOLIDE_EXPR(At, T operator()(T a, T b) const { return fn::py_mod(a, b); })
   static Tensor forward(Out out, const Tensor& self, const Operand& other) {
     const Operand both[] = {self, other};
     const DType t = iter::result_type(both);
     Div::check_zero(t, other);
-    return iter::map<Join<Ints, Floats>>("remainder", out, t, t, {self, other}, []<class T>(Tag<T>) { return At<T>{}; });
+    return iter::map<At, Join<Ints, Floats>>("remainder", out, t, t, {self, other});
   }
   static constexpr auto saved = saves(in_for<0, 1>, in_for<1, 1>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -184,17 +172,15 @@ const Register<Remainder> remainder_op;
 // Remainder with the sign of the dividend, as C's fmod.
 struct Fmod {
   static constexpr auto schema = "fmod(Tensor self, Operand other) -> Tensor";
-  template <class T> struct At {
-    T operator()(T a, T b) const {
-      if constexpr (std::is_integral_v<T>) return b == T(-1) ? T(0) : static_cast<T>(a % b);
-      else return std::fmod(a, b);
-    }
-  };
+  BOLIDE_EXPR(At, T operator()(T a, T b) const {
+      if constexpr (fn::is_integral_v<T>) return b == T(-1) ? T(0) : static_cast<T>(a % b);
+      else return fn::fmod(a, b);
+    })
   static Tensor forward(Out out, const Tensor& self, const Operand& other) {
     const Operand both[] = {self, other};
     const DType t = iter::result_type(both);
     Div::check_zero(t, other);
-    return iter::map<Join<Ints, Floats>>("fmod", out, t, t, {self, other}, []<class T>(Tag<T>) { return At<T>{}; });
+    return iter::map<At, Join<Ints, Floats>>("fmod", out, t, t, {self, other});
   }
   static constexpr auto saved = saves(in_for<0, 1>, in_for<1, 1>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -207,15 +193,13 @@ const Register<Fmod> fmod_op;
 // self ** exponent; small whole exponents by multiplication.
 struct Pow {
   static constexpr auto schema = "pow(Tensor self, Operand exponent) -> Tensor";
-  template <class T> struct At {
-    T operator()(T a, T b) const {
-      if constexpr (std::is_integral_v<T>) return fn::int_pow<T>(a, b);
-      else return std::pow(a, b);
-    }
-  };
-  template <class T> struct Two { T operator()(T a) const { return a * a; } };
-  template <class T> struct Three { T operator()(T a) const { return a * a * a; } };
-  template <class T> struct Half_ { T operator()(T a) const { return fn::sqrt(a); } };
+  BOLIDE_EXPR(At, T operator()(T a, T b) const {
+      if constexpr (fn::is_integral_v<T>) return fn::int_pow<T>(a, b);
+      else return fn::pow(a, b);
+    })
+  BOLIDE_EXPR(Two, T operator()(T a) const { return a * a; })
+  BOLIDE_EXPR(Three, T operator()(T a) const { return a * a * a; })
+  BOLIDE_EXPR(Half_, T operator()(T a) const { return fn::sqrt(a); })
   static Tensor forward(Out out, const Tensor& self, const Operand& exponent) {
     const Operand both[] = {self, exponent};
     const DType t = iter::result_type(both);
@@ -223,12 +207,12 @@ struct Pow {
       const Scalar& e = exponent.number;
       BOLIDE_CHECK(!is_integral(self.dtype()) || !e.is_int() || e.to_int() >= 0, "Integers to negative integer powers are not allowed.");
       using Real = Join<Floats, Complexes>;
-      if (is_differentiable(t) && e.equal(2)) return iter::map<Real>("pow", out, t, t, {self}, []<class T>(Tag<T>) { return Two<T>{}; });
-      if (is_differentiable(t) && e.equal(3)) return iter::map<Real>("pow", out, t, t, {self}, []<class T>(Tag<T>) { return Three<T>{}; });
-      if (is_differentiable(t) && e.equal(0.5)) return iter::map<Real>("pow", out, t, t, {self}, []<class T>(Tag<T>) { return Half_<T>{}; });
+      if (is_differentiable(t) && e.equal(2)) return iter::map<Two, Real>("pow", out, t, t, {self});
+      if (is_differentiable(t) && e.equal(3)) return iter::map<Three, Real>("pow", out, t, t, {self});
+      if (is_differentiable(t) && e.equal(0.5)) return iter::map<Half_, Real>("pow", out, t, t, {self});
     }
     BOLIDE_CHECK_AS(NotImplementedError, t != DType::Bool, "\"pow\" not implemented for 'Bool'");
-    return iter::map<Join<Ints, Floats, Complexes>>("pow", out, t, t, {self, exponent}, []<class T>(Tag<T>) { return At<T>{}; });
+    return iter::map<At, Join<Ints, Floats, Complexes>>("pow", out, t, t, {self, exponent});
   }
   static constexpr auto saved = saves(in<0>, in<1>, out<0>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -260,7 +244,7 @@ struct RPow {
     const Operand both[] = {base, self};
     const DType t = iter::result_type(both);
     const Tensor b = scalar_tensor(base, t);
-    return iter::map<Join<Ints, Floats, Complexes>>("pow", out, t, t, {b, self}, []<class T>(Tag<T>) { return Pow::At<T>{}; });
+    return iter::map<Pow::At, Join<Ints, Floats, Complexes>>("pow", out, t, t, {b, self});
   }
   static constexpr auto saved = saves(in<0>, out<0>);
   static Grads backward(const Call& c, const Tensor& g) {

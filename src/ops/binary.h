@@ -13,7 +13,7 @@ struct SameBinary {
   static Tensor forward(Out out, const Tensor& self, const Operand& other) {
     const Operand both[] = {self, other};
     const DType t = iter::result_type(both);
-    return iter::map<List>(op_name<Op>(), out, t, t, {self, other}, []<class T>(Tag<T>) { return typename Op::template At<T>{}; });
+    return iter::map<Op::template At, List>(op_name<Op>(), out, t, t, {self, other});
   }
 };
 /// The result is bool, computed in the promoted dtype.
@@ -22,13 +22,10 @@ struct BoolBinary {
   static constexpr bool differentiable = false;
   static Tensor forward(Out out, const Tensor& self, const Operand& other) {
     const Operand both[] = {self, other};
-    return iter::map<List>(op_name<Op>(), out, iter::result_type(both), DType::Bool, {self, other},
-                           []<class T>(Tag<T>) { return typename Op::template At<T>{}; });
+    return iter::map<Op::template At, List>(op_name<Op>(), out, iter::result_type(both), DType::Bool, {self, other});
   }
 };
 inline Scalar conj_scalar(const Scalar& s) { return s.is_complex() ? Scalar(std::conj(s.to<complex128>())) : s; }
-/// Whether any element is zero.
-bool has_zero(const Tensor& t);
 /// The saved tensor of an Operand argument, or its number.
 struct Saved {
   Tensor t;

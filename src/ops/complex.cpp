@@ -6,7 +6,7 @@ namespace bolide {
 // The complex conjugate; of a real tensor the tensor itself.
 struct ConjPhysical : SameUnary<ConjPhysical, Join<Complexes, Ints, Floats, Bools>> {
   static constexpr auto schema = "conj_physical(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { if constexpr (fn::is_complex_v<T>) return std::conj(x); else return x; } };
+  BOLIDE_EXPR(At, T operator()(T x) const { if constexpr (fn::is_complex_v<T>) return fn::conj(x); else return x; })
   static Grads backward(const Call&, const Tensor& g) { return conj(g); }
 };
 const Register<ConjPhysical> conj_physical_op;

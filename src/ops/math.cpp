@@ -5,7 +5,7 @@ namespace bolide {
 
 struct ExpOp : FloatUnary<ExpOp> {
   static constexpr auto schema = "exp(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::exp(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::exp(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(c.out())); }
 };
@@ -14,7 +14,7 @@ const Register<ExpOp> exp_op;
 
 struct Expm1Op : FloatUnary<Expm1Op, Floats> {
   static constexpr auto schema = "expm1(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::expm1(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::expm1(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, add(c.out(), 1)); }
 };
@@ -23,7 +23,7 @@ const Register<Expm1Op> expm1_op;
 
 struct Exp2Op : FloatUnary<Exp2Op, Floats> {
   static constexpr auto schema = "exp2(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::exp2(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::exp2(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(mul(g, c.out()), M_LN2); }
 };
@@ -32,7 +32,7 @@ const Register<Exp2Op> exp2_op;
 
 struct LogOp : FloatUnary<LogOp> {
   static constexpr auto schema = "log(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::log(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::log(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return div(g, conj(c.in(0))); }
 };
@@ -41,7 +41,7 @@ const Register<LogOp> log_op;
 
 struct Log1pOp : FloatUnary<Log1pOp, Floats> {
   static constexpr auto schema = "log1p(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::log1p(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::log1p(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return div(g, add(c.in(0), 1)); }
 };
@@ -50,7 +50,7 @@ const Register<Log1pOp> log1p_op;
 
 struct Log2Op : FloatUnary<Log2Op, Floats> {
   static constexpr auto schema = "log2(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::log2(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::log2(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return div(g, mul(c.in(0), M_LN2)); }
 };
@@ -59,7 +59,7 @@ const Register<Log2Op> log2_op;
 
 struct Log10Op : FloatUnary<Log10Op> {
   static constexpr auto schema = "log10(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::log10(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::log10(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return div(g, mul(conj(c.in(0)), M_LN10)); }
 };
@@ -68,7 +68,7 @@ const Register<Log10Op> log10_op;
 
 struct SqrtOp : FloatUnary<SqrtOp> {
   static constexpr auto schema = "sqrt(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::sqrt(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::sqrt(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return div(g, mul(conj(c.out()), 2)); }
 };
@@ -77,7 +77,7 @@ const Register<SqrtOp> sqrt_op;
 
 struct RsqrtOp : FloatUnary<RsqrtOp> {
   static constexpr auto schema = "rsqrt(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return T(1) / fn::sqrt(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return T(1) / fn::sqrt(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(mul(g, -0.5), pow(conj(c.out()), 3)); }
 };
@@ -86,7 +86,7 @@ const Register<RsqrtOp> rsqrt_op;
 
 struct ReciprocalOp : FloatUnary<ReciprocalOp> {
   static constexpr auto schema = "reciprocal(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return T(1) / x; } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return T(1) / x; })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return neg(mul(g, square(conj(c.out())))); }
 };
@@ -95,7 +95,7 @@ const Register<ReciprocalOp> reciprocal_op;
 
 struct SinOp : FloatUnary<SinOp> {
   static constexpr auto schema = "sin(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::sin(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::sin(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(cos(c.in(0)))); }
 };
@@ -104,7 +104,7 @@ const Register<SinOp> sin_op;
 
 struct CosOp : FloatUnary<CosOp> {
   static constexpr auto schema = "cos(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::cos(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::cos(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, neg(conj(sin(c.in(0))))); }
 };
@@ -113,7 +113,7 @@ const Register<CosOp> cos_op;
 
 struct TanOp : FloatUnary<TanOp> {
   static constexpr auto schema = "tan(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::tan(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::tan(x); })
   static constexpr auto saved = saves(out<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(add(square(c.out()), 1))); }
 };
@@ -122,7 +122,7 @@ const Register<TanOp> tan_op;
 
 struct AsinOp : FloatUnary<AsinOp> {
   static constexpr auto schema = "asin(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::asin(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::asin(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(rsqrt(add(neg(square(c.in(0))), 1)))); }
 };
@@ -131,7 +131,7 @@ const Register<AsinOp> asin_op;
 
 struct AcosOp : FloatUnary<AcosOp> {
   static constexpr auto schema = "acos(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::acos(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::acos(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return neg(mul(g, conj(rsqrt(add(neg(square(c.in(0))), 1))))); }
 };
@@ -140,7 +140,7 @@ const Register<AcosOp> acos_op;
 
 struct AtanOp : FloatUnary<AtanOp> {
   static constexpr auto schema = "atan(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::atan(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::atan(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return div(g, conj(add(square(c.in(0)), 1))); }
 };
@@ -149,7 +149,7 @@ const Register<AtanOp> atan_op;
 
 struct SinhOp : FloatUnary<SinhOp> {
   static constexpr auto schema = "sinh(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::sinh(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::sinh(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(cosh(c.in(0)))); }
 };
@@ -158,7 +158,7 @@ const Register<SinhOp> sinh_op;
 
 struct CoshOp : FloatUnary<CoshOp> {
   static constexpr auto schema = "cosh(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::cosh(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::cosh(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(sinh(c.in(0)))); }
 };
@@ -167,7 +167,7 @@ const Register<CoshOp> cosh_op;
 
 struct AsinhOp : FloatUnary<AsinhOp> {
   static constexpr auto schema = "asinh(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::asinh(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::asinh(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(rsqrt(add(square(c.in(0)), 1)))); }
 };
@@ -176,7 +176,7 @@ const Register<AsinhOp> asinh_op;
 
 struct AcoshOp : FloatUnary<AcoshOp, Floats> {
   static constexpr auto schema = "acosh(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::acosh(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::acosh(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(rsqrt(sub(square(c.in(0)), 1)))); }
 };
@@ -185,7 +185,7 @@ const Register<AcoshOp> acosh_op;
 
 struct AtanhOp : FloatUnary<AtanhOp> {
   static constexpr auto schema = "atanh(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::atanh(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::atanh(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return div(g, conj(add(neg(square(c.in(0))), 1))); }
 };
@@ -194,7 +194,7 @@ const Register<AtanhOp> atanh_op;
 
 struct ErfOp : FloatUnary<ErfOp, Floats> {
   static constexpr auto schema = "erf(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::erf(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::erf(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return mul(g, mul(exp(neg(square(c.in(0)))), M_2_SQRTPI)); }
 };
@@ -203,7 +203,7 @@ const Register<ErfOp> erf_op;
 
 struct ErfcOp : FloatUnary<ErfcOp, Floats> {
   static constexpr auto schema = "erfc(Tensor self) -> Tensor";
-  template <class T> struct At { T operator()(T x) const { return fn::erfc(x); } };
+  BOLIDE_EXPR(At, T operator()(T x) const { return fn::erfc(x); })
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) { return neg(mul(g, mul(exp(neg(square(c.in(0)))), M_2_SQRTPI))); }
 };

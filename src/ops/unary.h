@@ -12,15 +12,14 @@ template <class Op, class List = Join<Floats, Complexes>>
 struct FloatUnary {
   static Tensor forward(Out out, const Tensor& self) {
     const DType t = iter::float_type(self.dtype());
-    return iter::map<List>(op_name<Op>(), out, t, t, {self}, []<class T>(Tag<T>) { return typename Op::template At<T>{}; });
+    return iter::map<Op::template At, List>(op_name<Op>(), out, t, t, {self});
   }
 };
 /// The result has the dtype of the input: neg, abs, floor, ...
 template <class Op, class List = Join<Ints, Floats>>
 struct SameUnary {
   static Tensor forward(Out out, const Tensor& self) {
-    return iter::map<List>(op_name<Op>(), out, self.dtype(), self.dtype(), {self},
-                           []<class T>(Tag<T>) { return typename Op::template At<T>{}; });
+    return iter::map<Op::template At, List>(op_name<Op>(), out, self.dtype(), self.dtype(), {self});
   }
 };
 /// The result is bool: isnan, logical_not, ...
@@ -28,8 +27,7 @@ template <class Op, class List = Join<Ints, Floats, Complexes, Bools>>
 struct BoolUnary {
   static constexpr bool differentiable = false;
   static Tensor forward(Out out, const Tensor& self) {
-    return iter::map<List>(op_name<Op>(), out, self.dtype(), DType::Bool, {self},
-                           []<class T>(Tag<T>) { return typename Op::template At<T>{}; });
+    return iter::map<Op::template At, List>(op_name<Op>(), out, self.dtype(), DType::Bool, {self});
   }
 };
 

@@ -11,29 +11,21 @@
 #include "cpu/kernels/copy.h"
 #include "cpu/pool.h"
 
-namespace bolide::cpu {
-using CastLoop = void (*)(void* dst, const void* src, int64_t n);
-}
-
 #define BOLIDE_KERNELS "cpu/kernels/cast.inl"
 #include "cpu/kernels/each_isa.inl"
 
 namespace bolide::cpu {
 
-namespace {
-
-CastLoop loop_for(DType to, DType from) {
+CastLoop cast_loop(DType to, DType from) {
   const CastLoop loop = BOLIDE_PICK(pick_cast(to, from));
   if (!loop) throw Error(std::string("cast: no conversion from ") + name(from) + " to " + name(to));
   return loop;
 }
 
-}  // namespace
-
-void cast_serial(DType to, void* dst, DType from, const void* src, int64_t n) { loop_for(to, from)(dst, src, n); }
+void cast_serial(DType to, void* dst, DType from, const void* src, int64_t n) { cast_loop(to, from)(dst, src, n); }
 
 void cast(DType to, void* dst, DType from, const void* src, int64_t n) {
-  const CastLoop loop = loop_for(to, from);
+  const CastLoop loop = cast_loop(to, from);
   char* d = static_cast<char*>(dst);
   const char* s = static_cast<const char*>(src);
   parallel_for(0, n, 32768, [=](int64_t begin, int64_t end) {

@@ -1,4 +1,4 @@
-// Map: transposed copies | fill | rows by index
+// Map: transposed copies | fill | stores past the caches | rows by index
 #include <immintrin.h>
 
 #include <algorithm>
@@ -55,6 +55,19 @@ void fill(void* dst, const void* element, int64_t size, int64_t n) {
     parallel_for(0, n, int64_t(131072 / sizeof(T)), [=](int64_t begin, int64_t end) { std::fill(d + begin, d + end, value); });
   });
 }
+
+void stream(void* dst, const void* src, int64_t bytes) {
+  char* d = static_cast<char*>(dst);
+  const char* s = static_cast<const char*>(src);
+  const int64_t head = std::min<int64_t>(bytes, -reinterpret_cast<intptr_t>(d) & 63);
+  std::memcpy(d, s, size_t(head));
+  int64_t i = head;
+  for (; i + 64 <= bytes; i += 64)
+    for (int k = 0; k < 64; k += 16)  // one line: the processor writes it whole
+      _mm_stream_si128(reinterpret_cast<__m128i*>(d + i + k), _mm_loadu_si128(reinterpret_cast<const __m128i*>(s + i + k)));
+  std::memcpy(d + i, s + i, size_t(bytes - i));
+}
+void stream_end() { _mm_sfence(); }
 
 void gather_rows(void* dst, const void* src, const int64_t* indices, int64_t count, int64_t row_bytes) {
   char* d = static_cast<char*>(dst);

@@ -1,4 +1,4 @@
-// Map: casts | fill | rows by index | transposed copies
+// Map: casts | fill | stores past the caches | rows by index | transposed copies
 //
 // Kernels that move elements, threaded and built for every instruction set. Regions do not overlap.
 #pragma once
@@ -15,9 +15,16 @@ namespace bolide::cpu {
 void cast(DType to, void* dst, DType from, const void* src, int64_t n);
 // The same on the calling thread only.
 void cast_serial(DType to, void* dst, DType from, const void* src, int64_t n);
+// The loop that does it, for those who cast block by block.
+using CastLoop = void (*)(void* dst, const void* src, int64_t n);
+CastLoop cast_loop(DType to, DType from);
 
 // n copies of one element of `size` bytes (1, 2, 4, 8 or 16).
 void fill(void* dst, const void* element, int64_t size, int64_t n);
+
+// memcpy past the caches: for large results that nothing reads soon. stream_end() makes them visible to other threads.
+void stream(void* dst, const void* src, int64_t bytes);
+void stream_end();
 
 // dst row i = src row indices[i]; rows of `row_bytes`.
 void gather_rows(void* dst, const void* src, const int64_t* indices, int64_t count, int64_t row_bytes);
