@@ -75,6 +75,7 @@ BOLIDE_FN T pow(T a, T b) {
 BOLIDE_FN T atan2(T a, T b) { return std::atan2(a, b); }
 BOLIDE_FN T hypot(T a, T b) { return std::hypot(a, b); }
 BOLIDE_FN T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
+BOLIDE_FN T log_sigmoid(T x) { return (x < T(0) ? x : T(0)) - log1p(exp(x < T(0) ? x : -x)); }
 BOLIDE_FN T reciprocal(T x) { return T(1) / x; }
 
 // ---- rounding, signs, tests ------------------------------------------------------------------
@@ -94,6 +95,8 @@ BOLIDE_FN real_t<T> abs(T x) {
   else return static_cast<T>(x < T(0) ? -x : x);
 }
 BOLIDE_FN T copysign(T x, T sign) { return std::copysign(x, sign); }
+BOLIDE_FN T nan() { return T(__builtin_nan("")); }
+BOLIDE_FN T infinity() { return T(__builtin_inf()); }
 BOLIDE_FN bool is_nan(T x) {
   if constexpr (is_integral_v<T>) return (void)x, false;
   else return x != x;

@@ -8,19 +8,19 @@ namespace bolide {
 namespace {
 
 /// A loss F(x, t) of each pair, reduced.
-template <class Make>
-Tensor pair_loss(const char* kernel, const Tensor& x, const Tensor& t, int64_t reduction, Make make) {
+template <template <class> class F, class... P>
+Tensor pair_loss(const char* kernel, const Tensor& x, const Tensor& t, int64_t reduction, P... parameters) {
   const Operand both[] = {x, t};
   const DType type = iter::result_type(both);
-  return reduced(iter::map<Floats>(kernel, {}, type, type, {x, t}, make), reduction);
+  return reduced(iter::map<F, Floats>(kernel, {}, type, type, {x, t}, parameters...), reduction);
 }
 
 /// The slope F(g, x, t) of each pair.
-template <class Make>
-Tensor pair_slope(const char* kernel, const Tensor& g, const Tensor& x, const Tensor& t, Make make) {
+template <template <class> class F, class... P>
+Tensor pair_slope(const char* kernel, const Tensor& g, const Tensor& x, const Tensor& t, P... parameters) {
   const Operand all[] = {g, x, t};
   const DType type = iter::result_type(all);
-  return iter::map<Floats>(kernel, {}, type, type, {g, x, t}, make);
+  return iter::map<F, Floats>(kernel, {}, type, type, {g, x, t}, parameters...);
 }
 
 /// What a slope is multiplied by: one over the number of pairs for means.
@@ -38,13 +38,11 @@ struct MseLossBackward {
       "mse_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor";
   static constexpr auto kind = Kind::Pointwise;
   static constexpr uint8_t home = kInternal, variants = 0;
-  template <class T> struct At {
-    T scale;
-    T operator()(T g, T x, T t) const { return scale * (x - t) * g; }
-  };
+  BOLIDE_EXPR(At, T scale;
+    T operator()(T g, T x, T t) const { return scale * (x - t) * g; })
   static Tensor forward(const Tensor& g, const Tensor& x, const Tensor& t, int64_t reduction) {
     const double scale = 2 * pair_scale(x, t, reduction);
-    return pair_slope("mse_backward_cpu", g, x, t, [=]<class T>(Tag<T>) { return At<T>{T(scale)}; });
+    return pair_slope<At>("mse_backward_cpu", g, x, t, scale);
   }
   static constexpr auto saved = saves(in<0>, in<1>, in<2>);
   static Grads backward(const Call& c, const Tensor& gg) {
@@ -65,9 +63,9 @@ struct MseLoss {
   static constexpr auto schema = "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor";
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal;
-  template <class T> struct At { T operator()(T x, T t) const { return (x - t) * (x - t); } };
+  BOLIDE_EXPR(At, T operator()(T x, T t) const { return (x - t) * (x - t); })
   static Tensor forward(const Tensor& x, const Tensor& t, int64_t reduction) {
-    return pair_loss("mse_cpu", x, t, reduction, []<class T>(Tag<T>) { return At<T>{}; });
+    return pair_loss<At>("mse_cpu", x, t, reduction);
   }
   static constexpr auto saved = saves(in<0>, in<1>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -93,13 +91,11 @@ const Register<L1Loss> l1_loss_op;
 
 // The slope of both smooth forms: `outer` times the sign outside [-width, width], `inner` (x - t) inside.
 namespace {
-template <class T> struct BentSlope {
-  T width, inner, outer;
+BOLIDE_EXPR(BentSlope, T width, inner, outer;
   T operator()(T g, T x, T t) const {
     const T z = x - t;
     return (z <= -width ? -outer : z >= width ? outer : inner * z) * g;
-  }
-};
+  })
 Tensor inside(const Tensor& x, const Tensor& t, double width) { return lt(abs(sub(x, t)), width); }
 }  // namespace
 
@@ -110,8 +106,7 @@ struct SmoothL1LossBackward {
   static constexpr uint8_t home = kInternal, variants = 0;
   static Tensor forward(const Tensor& g, const Tensor& x, const Tensor& t, int64_t reduction, double beta) {
     const double scale = pair_scale(x, t, reduction);
-    return pair_slope("smooth_l1_backward_cpu", g, x, t,
-                      [=]<class T>(Tag<T>) { return BentSlope<T>{T(beta), T(scale / beta), T(scale)}; });
+    return pair_slope<BentSlope>("smooth_l1_backward_cpu", g, x, t, beta, scale / beta, scale);
   }
   static constexpr auto saved = saves(in<0>, in<1>, in<2>);
   static Grads backward(const Call& c, const Tensor& gg) {
@@ -136,16 +131,14 @@ struct SmoothL1Loss {
       "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.0) -> Tensor";
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal;
-  template <class T> struct At {
-    T beta;
+  BOLIDE_EXPR(At, T beta;
     T operator()(T x, T t) const {
       const T z = x < t ? t - x : x - t;
       return z < beta ? T(0.5) * z * z / beta : z - T(0.5) * beta;
-    }
-  };
+    })
   static Tensor forward(const Tensor& x, const Tensor& t, int64_t reduction, double beta) {
     BOLIDE_CHECK(beta >= 0, "smooth_l1_loss does not support negative values for beta.");
-    return pair_loss("smooth_l1_cpu", x, t, reduction, [=]<class T>(Tag<T>) { return At<T>{T(beta)}; });
+    return pair_loss<At>("smooth_l1_cpu", x, t, reduction, beta);
   }
   static constexpr auto saved = saves(in<0>, in<1>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -165,8 +158,7 @@ struct HuberLossBackward {
   static constexpr uint8_t home = kInternal, variants = 0;
   static Tensor forward(const Tensor& g, const Tensor& x, const Tensor& t, int64_t reduction, double delta) {
     const double scale = pair_scale(x, t, reduction);
-    return pair_slope("huber_backward_cpu", g, x, t,
-                      [=]<class T>(Tag<T>) { return BentSlope<T>{T(delta), T(scale), T(scale * delta)}; });
+    return pair_slope<BentSlope>("huber_backward_cpu", g, x, t, delta, scale, scale * delta);
   }
   static constexpr auto saved = saves(in<0>, in<1>, in<2>);
   static Grads backward(const Call& c, const Tensor& gg) {
@@ -190,16 +182,14 @@ struct HuberLoss {
   static constexpr auto schema = "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.0) -> Tensor";
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal;
-  template <class T> struct At {
-    T delta;
+  BOLIDE_EXPR(At, T delta;
     T operator()(T x, T t) const {
       const T z = x < t ? t - x : x - t;
       return z < delta ? T(0.5) * z * z : delta * (z - T(0.5) * delta);
-    }
-  };
+    })
   static Tensor forward(const Tensor& x, const Tensor& t, int64_t reduction, double delta) {
     BOLIDE_CHECK(delta > 0, "huber_loss does not support non-positive values for delta.");
-    return pair_loss("huber_cpu", x, t, reduction, [=]<class T>(Tag<T>) { return At<T>{T(delta)}; });
+    return pair_loss<At>("huber_cpu", x, t, reduction, delta);
   }
   static constexpr auto saved = saves(in<0>, in<1>);
   static Grads backward(const Call& c, const Tensor& g) {
@@ -219,13 +209,11 @@ struct SoftMarginLossBackward {
       "soft_margin_loss_backward(Tensor grad_output, Tensor self, Tensor target, int reduction) -> Tensor";
   static constexpr auto kind = Kind::Pointwise;
   static constexpr uint8_t home = kInternal, variants = 0;
-  template <class T> struct At {
-    T scale;
-    T operator()(T g, T x, T t) const { return -scale * t * g / (T(1) + fn::exp(t * x)); }
-  };
+  BOLIDE_EXPR(At, T scale;
+    T operator()(T g, T x, T t) const { return -scale * t * g / (T(1) + fn::exp(t * x)); })
   static Tensor forward(const Tensor& g, const Tensor& x, const Tensor& t, int64_t reduction) {
     const double scale = pair_scale(x, t, reduction);
-    return pair_slope("soft_margin_loss_backward", g, x, t, [=]<class T>(Tag<T>) { return At<T>{T(scale)}; });
+    return pair_slope<At>("soft_margin_loss_backward", g, x, t, scale);
   }
   static constexpr auto saved = saves(in<0>, in<1>, in<2>);
   static Grads backward(const Call& c, const Tensor& gg) {
@@ -249,10 +237,10 @@ struct SoftMarginLoss {
   static constexpr auto schema = "soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor";
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal;
-  template <class T> struct At { T operator()(T x, T t) const { return fn::log1p(fn::exp(-t * x)); } };
+  BOLIDE_EXPR(At, T operator()(T x, T t) const { return fn::log1p(fn::exp(-t * x)); })
   static Tensor forward(const Tensor& x, const Tensor& t, int64_t reduction) {
     if (is_half(x.dtype())) return reduced(log1p(exp(mul(neg(t), x))), reduction);  // each step is rounded, as PyTorch's
-    return pair_loss("soft_margin_loss", x, t, reduction, []<class T>(Tag<T>) { return At<T>{}; });
+    return pair_loss<At>("soft_margin_loss", x, t, reduction);
   }
   static constexpr auto saved = saves(in<0>, in<1>);
   static constexpr uint32_t no_grad = 1u << 1;

@@ -24,18 +24,15 @@ struct BceBackward {
       "int reduction=1) -> Tensor";
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal, variants = 0;
-  template <class T> struct At {
-    T scale;
+  BOLIDE_EXPR(At, T scale;
     T operator()(T g, T x, T t) const {
       const T spread = (T(1) - x) * x;
       return scale * g * (x - t) / (spread < T(1e-12) ? T(1e-12) : spread);
-    }
-  };
+    })
   static Tensor forward(const Tensor& g, const Tensor& x, const Tensor& t, const Tensor& weight, int64_t reduction) {
     const DType type = x.dtype();
     const double scale = reduction_scale(reduction, x.numel());
-    return times(iter::map<Floats>("binary_cross_entropy_backward", {}, type, type, {g, x, t},
-                                   [=]<class T>(Tag<T>) { return At<T>{T(scale)}; }), weight);
+    return times(iter::map<At, Floats>("binary_cross_entropy_backward", {}, type, type, {g, x, t}, scale), weight);
   }
   static constexpr auto saved = saves(in<0>, in<1>, in<2>, in<3>);
   static Grads backward(const Call& c, const Tensor& gg) {
@@ -64,14 +61,12 @@ struct Bce {
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal;
   // NaN marks what lies outside [0, 1]: one value to look for instead of a check in the loop
-  template <class T> struct At {
-    T operator()(T x, T t) const {
+  BOLIDE_EXPR(At, T operator()(T x, T t) const {
       const T a = fn::log(x), b = fn::log1p(-x), low = T(-100);
       const T loss = (t - T(1)) * (b < low ? low : b) - t * (a < low ? low : a);
       const bool valid = (x >= T(0)) & (x <= T(1)) & (t >= T(0)) & (t <= T(1));
-      return valid ? loss : std::numeric_limits<T>::quiet_NaN();
-    }
-  };
+      return valid ? loss : fn::nan<T>();
+    })
   static void check_range(const char* what, const Tensor& t) {
     const Tensor outside = logical_not(logical_and(ge(t, 0), le(t, 1)));
     BOLIDE_CHECK(!any(outside).item<bool>(), "all elements of ", what, " should be between 0 and 1");
@@ -80,8 +75,7 @@ struct Bce {
     BOLIDE_CHECK(x.dtype() == t.dtype(), "Found dtype ", legacy_name(t.dtype()), " but expected ", legacy_name(x.dtype()));
     BOLIDE_CHECK_AS(ValueError, x.sizes() == t.sizes(), "Using a target size (", t.sizes(),
                     ") that is different to the input size (", x.sizes(), ") is deprecated");
-    const Tensor each = iter::map<Floats>("binary_cross_entropy", {}, x.dtype(), x.dtype(), {x, t},
-                                          []<class T>(Tag<T>) { return At<T>{}; });
+    const Tensor each = iter::map<At, Floats>("binary_cross_entropy", {}, x.dtype(), x.dtype(), {x, t});
     const Tensor total = reduced(each, reduction == kNone ? kSum : reduction);
     if (!x.device().is_meta() && x.numel() && std::isnan(total.item().to_double())) check_range("input", x), check_range("target", t);
     if (weight.defined()) return reduced(mul(each, weight), reduction);
@@ -113,14 +107,10 @@ struct BceLogitsBackward {
       "Tensor? pos_weight=None, int reduction=1) -> Tensor";
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kInternal, variants = 0;
-  template <class T> struct Plain {
-    T scale;
-    T operator()(T g, T x, T t) const { return scale * (fn::sigmoid(x) - t) * g; }
-  };
-  template <class T> struct Weighted {
-    T scale;
-    T operator()(T x, T t, T p) const { return scale * ((p * t + T(1) - t) * fn::sigmoid(x) - p * t); }
-  };
+  BOLIDE_EXPR(Plain, T scale;
+    T operator()(T g, T x, T t) const { return scale * (fn::sigmoid(x) - t) * g; })
+  BOLIDE_EXPR(Weighted, T scale;
+    T operator()(T x, T t, T p) const { return scale * ((p * t + T(1) - t) * fn::sigmoid(x) - p * t); })
   static Tensor forward(const Tensor& g, const Tensor& x, const Tensor& t, const Tensor& weight, const Tensor& pos,
                         int64_t reduction) {
     const Operand both[] = {x, t};
@@ -128,9 +118,8 @@ struct BceLogitsBackward {
     const char* name = "binary_cross_entropy_with_logits_backward";
     const double scale = reduction_scale(reduction, x.numel());
     if (!pos.defined())
-      return times(iter::map<Floats>(name, {}, type, type, {g, x, t}, [=]<class T>(Tag<T>) { return Plain<T>{T(scale)}; }), weight);
-    const Tensor slope = iter::map<Floats>(name, {}, type, type, {x, t, pos},
-                                           [=]<class T>(Tag<T>) { return Weighted<T>{T(scale)}; });
+      return times(iter::map<Plain, Floats>(name, {}, type, type, {g, x, t}, scale), weight);
+    const Tensor slope = iter::map<Weighted, Floats>(name, {}, type, type, {x, t, pos}, scale);
     return times(mul(slope, g), weight);
   }
   static constexpr auto saved = saves(in<0>, in<1>, in<2>, in<3>, in<4>);
@@ -165,19 +154,16 @@ struct BceLogits {
       "int reduction=1) -> Tensor";
   static constexpr auto kind = Kind::Layer;
   static constexpr uint8_t home = kFunction;
-  template <class T> static T log_sigmoid(T x) { return (x < T(0) ? x : T(0)) - fn::log1p(fn::exp(x < T(0) ? x : -x)); }
-  template <class T> struct Plain { T operator()(T x, T t) const { return (T(1) - t) * x - log_sigmoid(x); } };
-  template <class T> struct Weighted {
-    T operator()(T x, T t, T p) const { return (T(1) - t) * x - ((p - T(1)) * t + T(1)) * log_sigmoid(x); }
-  };
+  BOLIDE_EXPR(Plain, T operator()(T x, T t) const { return (T(1) - t) * x - fn::log_sigmoid(x); })
+  BOLIDE_EXPR(Weighted, T operator()(T x, T t, T p) const { return (T(1) - t) * x - ((p - T(1)) * t + T(1)) * fn::log_sigmoid(x); })
   static Tensor forward(const Tensor& x, const Tensor& t, const Tensor& weight, const Tensor& pos, int64_t reduction) {
     const Operand both[] = {x, t};
     const DType type = iter::result_type(both);
     BOLIDE_CHECK(is_floating(t.dtype()) || !is_floating(x.dtype()), "result type ", legacy_name(x.dtype()),
                  " can't be cast to the desired output type ", legacy_name(t.dtype()));
     const Tensor each = pos.defined()
-        ? iter::map<Floats>("log_sigmoid_cpu", {}, type, type, {x, t, pos}, []<class T>(Tag<T>) { return Weighted<T>{}; })
-        : iter::map<Floats>("log_sigmoid_cpu", {}, type, type, {x, t}, []<class T>(Tag<T>) { return Plain<T>{}; });
+        ? iter::map<Weighted, Floats>("log_sigmoid_cpu", {}, type, type, {x, t, pos})
+        : iter::map<Plain, Floats>("log_sigmoid_cpu", {}, type, type, {x, t});
     return reduced(times(each, weight), reduction);
   }
   static constexpr auto saved = saves(in<0>, in<1>, in<2>, in<3>);
