@@ -10,7 +10,8 @@ from .modules import Module  # noqa: F401
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter  # noqa: F401
 
 _PARTS = ("attention", "common_types", "functional", "grad", "init", "modules", "parallel", "parameter", "utils")
-__all__ = sorted([*modules.__all__, "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", *_PARTS])
+_FROM_PARALLEL = ("DataParallel",)
+__all__ = sorted([*modules.__all__, *_FROM_PARALLEL, "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", *_PARTS])
 
 
 def __getattr__(name):
@@ -18,6 +19,9 @@ def __getattr__(name):
         return _importlib.import_module("." + name, __name__)
     if name in modules._HOME_OF:
         found = globals()[name] = getattr(modules, name)
+        return found
+    if name in _FROM_PARALLEL:
+        found = globals()[name] = getattr(_importlib.import_module(".parallel", __name__), name)
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
