@@ -156,7 +156,7 @@ def multi_head_attention_forward(
         q, k, v = _in_projection_packed(query, key, value, in_proj_weight, in_proj_bias)
     attn_mask = _fit_attn_mask(attn_mask, tgt, src, batch * num_heads)
     if bias_k is not None and bias_v is not None:
-        k, v, attn_mask, key_padding_mask = _more_keys(k, v, bias_k.repeat(1, batch, 1), bias_v.repeat(1, batch, 1), attn_mask,
+        k, v, attn_mask, key_padding_mask = _more_keys(k, v, bias_k.expand(1, batch, -1), bias_v.expand(1, batch, -1), attn_mask,
                                                        key_padding_mask)
     q = q.reshape(tgt, batch * num_heads, head_dim).transpose(0, 1)
     k = k.reshape(k.shape[0], batch * num_heads, head_dim).transpose(0, 1) if static_k is None else static_k
