@@ -47,6 +47,8 @@ struct Kernels {
   // ---- memory: dst and src have one shape; dtypes convert as C++ does
   Kernel<void(T dst, T src)> copy{"copy"};
   Kernel<void(T self, const Scalar& value)> fill{"fill"};
+  // between devices: one of the two is on this device, both contiguous and of one dtype
+  Kernel<void(T dst, T src, bool non_blocking)> transfer{"transfer"};
 
   // ---- pointwise: only on devices that compile text; the CPU's loops stand in iter/pointwise.h
   Kernel<void(const iter::Plan& plan, const iter::Expression& f)> pointwise{"pointwise"};

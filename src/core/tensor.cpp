@@ -3,17 +3,35 @@
 
 #include "autograd/meta.h"
 #include "core/allocator.h"
+#include "core/device.h"
 #include "core/registry.h"
 
 namespace bolide {
 
+DeviceHooks g_device_hooks[3] = {{nullptr, nullptr, [](void* to, const void* from, size_t n, int) { std::memcpy(to, from, n); }, nullptr}, {}, {}};
+
+Device resolve(Device d) {
+  if (d.is_cuda() && d.index < 0) d.index = static_cast<int8_t>(g_device_hooks[static_cast<int>(d.type)].current());
+  return d;
+}
+
+namespace {
+void* allocate_on(Device d, size_t bytes) {
+  if (d.is_meta() || !bytes) return nullptr;
+  return d.is_cpu() ? bolide::allocate(bytes) : g_device_hooks[static_cast<int>(d.type)].allocate(bytes, d.index);
+}
+void release_on(Device d, void* p, size_t bytes) {
+  if (d.is_cpu()) deallocate(p, bytes);
+  else g_device_hooks[static_cast<int>(d.type)].release(p, bytes, d.index);
+}
+}  // namespace
+
 Ref<Storage> Storage::allocate(size_t bytes, Device device) {
   auto* s = new Storage;
   Ref<Storage> r(s);
-  s->device = device;
+  s->device = resolve(device);
   s->bytes = bytes;
-  if (device.is_cuda()) fail("Torch not compiled with CUDA enabled: Bolide has no CUDA backend in this build");
-  if (device.is_cpu() && bytes) s->data = bolide::allocate(bytes);
+  s->data = allocate_on(s->device, bytes);
   return r;
 }
 Ref<Storage> Storage::borrow(void* data, size_t bytes, Device device, void (*deleter)(void*), void* context) {
@@ -26,18 +44,16 @@ Ref<Storage> Storage::borrow(void* data, size_t bytes, Device device, void (*del
 }
 void Storage::destroy(Storage* s) {
   if (s->deleter) s->deleter(s->context);
-  else if (s->data) deallocate(s->data, s->bytes);
+  else if (s->data) release_on(s->device, s->data, s->bytes);
   delete s;
 }
 void Storage::resize(size_t n) {
   if (n == bytes) return;
   BOLIDE_CHECK(resizable, "Trying to resize storage that is not resizable");
-  if (device.is_cpu()) {
-    void* p = n ? bolide::allocate(n) : nullptr;
-    if (p && data) std::memcpy(p, data, std::min(n, bytes));
-    if (data) deallocate(data, bytes);
-    data = p;
-  }
+  void* p = allocate_on(device, n);
+  if (p && data) g_device_hooks[static_cast<int>(device.type)].move(p, data, std::min(n, bytes), device.index);
+  if (data) release_on(device, data, bytes);
+  data = p;
   bytes = n;
 }
 
@@ -73,7 +89,7 @@ Tensor Tensor::make(IntList sizes, DType dtype, Device device) {
   TensorImpl& i = *t.p_;
   i.storage = Storage::allocate(static_cast<size_t>(bytes), device);
   i.dtype = dtype;
-  i.device = device;
+  i.device = i.storage->device;
   i.sizes.assign(sizes);
   i.strides = contiguous_strides(sizes);
   i.numel = n;
@@ -94,7 +110,7 @@ Tensor Tensor::make_strided(IntList sizes, IntList strides, DType dtype, Device 
   TensorImpl& i = *t.p_;
   i.storage = Storage::allocate(static_cast<size_t>(span * item_size(dtype)), device);
   i.dtype = dtype;
-  i.device = device;
+  i.device = i.storage->device;
   i.sizes.assign(sizes);
   i.strides.assign(strides);
   i.flags = inference_flag();

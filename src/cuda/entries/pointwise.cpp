@@ -1,0 +1,78 @@
+// Pointwise expressions, copies and fills: one text, compiled for each expression and combination of dtypes.
+#include <cstring>
+
+#include "cuda/entries/shared.h"
+#include "iter/pointwise.h"
+
+namespace bolide::cuda {
+
+BOLIDE_KERNEL_TEXT(pointwise);
+
+namespace {
+
+constexpr int kThreads = 256, kMaxDims = 12;
+struct Pointers { char* p[5]; };
+struct Parameters { alignas(16) char bytes[96]; };
+struct Numbers { alignas(16) char of[4][16]; };
+struct Strides {
+  int32_t dims;
+  int64_t size[kMaxDims];
+  int64_t stride[kMaxDims][5];
+};
+struct Args {
+  Pointers pointers{};
+  Parameters parameters{};
+  Numbers numbers{};
+  Strides strides{};
+  int64_t n = 1;
+};
+
+enum Kind { kVector, kDense, kStrided };
+const char* const kNames[] = {"pointwise_vector", "pointwise_dense", "pointwise_strided"};
+
+std::string macros(const iter::Typed& t, const DType* stored, Kind kind) {
+  std::string m = str("KIND=", static_cast<int>(kind), ";ARITY=", static_cast<int>(t.arity), ";COMPUTE=", type_name(t.compute),
+                      ";WRITTEN=", type_name(t.written), ";OUT=", type_name(stored[0]));
+  for (int k = 0; k < t.arity; ++k) m += str(";IN", k, "=", type_name(stored[k + 1]), ";READS", k, "=", type_name(t.reads[k]));
+  return m;
+}
+
+/// How the operands lie: all of them one run (perhaps aligned for vectors), or strided.
+Kind kind_of(const Args& a, const DType* stored, int count) {
+  if (a.strides.dims > 1) return kStrided;
+  const int64_t item = item_size(stored[0]);
+  bool aligned = a.n % 4 == 0 && item * 4 <= 16;
+  for (int k = 0; k < count; ++k) {
+    const int64_t step = a.strides.stride[0][k];
+    if (step == 0 && k) continue;
+    if (step != item_size(stored[k])) return a.strides.dims <= 1 ? kDense : kStrided;
+    aligned = aligned && item_size(stored[k]) == item && reinterpret_cast<uintptr_t>(a.pointers.p[k]) % static_cast<uintptr_t>(4 * item) == 0;
+  }
+  return aligned ? kVector : kDense;
+}
+
+void pointwise_entry(const iter::Plan& plan, const iter::Expression& e) {
+  const iter::Typed& t = *e.typed;
+  BOLIDE_CHECK(plan.ndim <= kMaxDims, e.op, "(): CUDA tensors of more than ", kMaxDims, " dimensions that cannot be merged are not supported");
+  Args a;
+  a.strides.dims = plan.ndim;
+  for (int d = 0; d < plan.ndim; ++d) {
+    a.n *= a.strides.size[d] = plan.size[d];
+    for (int k = 0; k < plan.count; ++k) a.strides.stride[d][k] = plan.on_host[k] ? 0 : plan.stride[d][k];
+  }
+  for (int k = 0; k < plan.count; ++k) {
+    if (!plan.on_host[k]) a.pointers.p[k] = plan.base[k];
+    else std::memcpy(a.numbers.of[k - 1], plan.base[k], static_cast<size_t>(item_size(plan.dtype[k])));
+  }
+  std::memcpy(a.parameters.bytes, e.parameters, static_cast<size_t>(e.parameter_bytes));
+  const Kind kind = kind_of(a, plan.dtype, plan.count);
+  const std::string extra = str("template <class T> struct Expression { ", e.text, " };");
+  DeviceGuard guard(plan.output.device().index);
+  const Function f = get_function(pointwise_text, kNames[kind], macros(t, plan.dtype, kind), extra);
+  const int64_t work = kind == kVector ? a.n / 4 : a.n;
+  launch(f, e.op, blocks(work, kThreads), {kThreads}, 0, a.pointers, a.numbers, a.parameters, a.n, a.strides);
+}
+const Provide provide_pointwise(DeviceType::CUDA, &Kernels::pointwise, &pointwise_entry);
+
+}  // namespace
+}  // namespace bolide::cuda
