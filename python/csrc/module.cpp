@@ -13,6 +13,7 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
     init_convert(m);
     init_autograd(m);
     init_io(m);
+    init_cuda(m);
     init_shared(m);
     Py_RETURN_NONE;
   });

@@ -96,6 +96,7 @@ void init_binder(PyObject* m);
 void init_convert(PyObject* m);
 void init_autograd(PyObject* m);
 void init_io(PyObject* m);
+void init_cuda(PyObject* m);
 void init_shared(PyObject* m);
 
 }  // namespace bolide::python

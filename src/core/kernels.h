@@ -47,7 +47,7 @@ struct Kernels {
   // ---- memory: dst and src have one shape; dtypes convert as C++ does
   Kernel<void(T dst, T src)> copy{"copy"};
   Kernel<void(T self, const Scalar& value)> fill{"fill"};
-  // between devices: one of the two is on this device, both contiguous and of one dtype
+  // between devices, one of which is this one: one shape, any strides and dtypes
   Kernel<void(T dst, T src, bool non_blocking)> transfer{"transfer"};
 
   // ---- pointwise: only on devices that compile text; the CPU's loops stand in iter/pointwise.h

@@ -8,18 +8,18 @@ namespace bolide {
 
 namespace {
 
-/// The device whose kernel copies between the two: the one that is not the CPU.
-const Kernels& copier(const Tensor& dst, const Tensor& src) { return kernels(dst.device().is_cpu() ? src : dst); }
-
 /// Copies with conversion; src broadcasts to dst.
-void copy_values(const Tensor& dst, const Tensor& src) {
+void copy_values(const Tensor& dst, const Tensor& src, bool non_blocking = false) {
   BOLIDE_CHECK_AS(NotImplementedError, !src.device().is_meta() || dst.device().is_meta(), "Cannot copy out of meta tensor; no data!");
-  if (dst.numel() == 0) return;
-  if (dst.sizes() == src.sizes()) return copier(dst, src).copy(dst, src);
-  Dims strides(dst.sizes().size(), 0);
-  const size_t off = dst.sizes().size() - src.sizes().size();
-  for (size_t d = 0; d < src.sizes().size(); ++d) strides[off + d] = src.sizes()[d] == 1 ? 0 : src.strides()[d];
-  copier(dst, src).copy(dst, src.view_as_layout(dst.sizes(), strides, src.storage_offset()));
+  if (dst.numel() == 0 || dst.device().is_meta()) return;
+  if (!(dst.sizes() == src.sizes())) {
+    Dims strides(dst.sizes().size(), 0);
+    const size_t off = dst.sizes().size() - src.sizes().size();
+    for (size_t d = 0; d < src.sizes().size(); ++d) strides[off + d] = src.sizes()[d] == 1 ? 0 : src.strides()[d];
+    return copy_values(dst, src.view_as_layout(dst.sizes(), strides, src.storage_offset()), non_blocking);
+  }
+  if (dst.device() == src.device()) kernels(dst).copy(dst, src);
+  else kernels(dst.device().is_cpu() ? src : dst).transfer(dst, src, non_blocking);
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ void copy_values(const Tensor& dst, const Tensor& src) {
 struct Copy_ {
   static constexpr auto schema = "copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor";
   static constexpr auto node = "CopyBackwards";
-  static Tensor forward(const Tensor& self, const Tensor& src, bool) {
+  static Tensor forward(const Tensor& self, const Tensor& src, bool non_blocking) {
     if (self.is_same(src)) return self;
     if (!(self.sizes() == src.sizes())) {
       const Dims shape = iter::broadcast(self.sizes(), src.sizes());
@@ -36,7 +36,7 @@ struct Copy_ {
     }
     iter::check_no_internal_overlap(self);
     iter::check_no_partial_overlap(self, src);
-    copy_values(self, src);
+    copy_values(self, src, non_blocking);
     return self;
   }
   static Grads backward(const Call&, const Tensor& g) { return Grads(zeros_like(g), g); }
@@ -162,7 +162,10 @@ Tensor to(const Tensor& self, OptDType dtype, OptDevice device, bool copy) {
 Scalar Tensor::item() const {
   BOLIDE_CHECK(numel() == 1, "a Tensor with ", numel(), " elements cannot be converted to Scalar");
   BOLIDE_CHECK(!device().is_meta(), "Tensor.item() cannot be called on meta tensors");
-  return iter::load_scalar(dtype(), raw());
+  if (device().is_cpu()) return iter::load_scalar(dtype(), raw());
+  const Tensor here = Tensor::make(sizes(), dtype());
+  copy_values(here, *this);
+  return iter::load_scalar(dtype(), here.raw());
 }
 Tensor Tensor::to(DType d) const { return cast(*this, d); }
 Tensor Tensor::to(Device d) const { return bolide::to(*this, {}, d); }

@@ -53,9 +53,26 @@ void across(const Tensor& dst, const Tensor& src, size_t bytes) {
   done.wait(current_stream(to));
 }
 
+bool lie_alike(const Tensor& a, const Tensor& b) {
+  return (a.is_contiguous() && b.is_contiguous()) ||
+         (a.strides() == b.strides() && a.is_contiguous(MemoryFormat::ChannelsLast) && b.is_contiguous(MemoryFormat::ChannelsLast));
+}
+
+/// Dtype and layout change on the source's device, a layout with gaps on the destination's; what crosses is one block.
 void transfer(const Tensor& dst, const Tensor& src, bool non_blocking) {
   const size_t bytes = static_cast<size_t>(dst.numel() * dst.itemsize());
   if (!bytes) return;
+  if (dst.dtype() != src.dtype() || !lie_alike(dst, src)) {
+    Tensor from = src, to = dst;
+    if (dst.dtype() != src.dtype() || !src.is_contiguous()) {
+      from = Tensor::make(src.sizes(), dst.dtype(), src.device());
+      kernels(src).copy(from, src);
+    }
+    if (!dst.is_contiguous()) to = Tensor::make(dst.sizes(), dst.dtype(), dst.device());
+    transfer(to, from, false);
+    if (!dst.is_contiguous()) kernels(dst).copy(dst, to);
+    return;
+  }
   if (dst.device().is_cpu()) to_host(dst, src, bytes, non_blocking);
   else if (src.device().is_cpu()) to_device(dst, src, bytes, non_blocking);
   else across(dst, src, bytes);

@@ -64,7 +64,7 @@ void pointwise_entry(const iter::Plan& plan, const iter::Expression& e) {
     if (!plan.on_host[k]) a.pointers.p[k] = plan.base[k];
     else std::memcpy(a.numbers.of[k - 1], plan.base[k], static_cast<size_t>(item_size(plan.dtype[k])));
   }
-  std::memcpy(a.parameters.bytes, e.parameters, static_cast<size_t>(e.parameter_bytes));
+  if (e.parameter_bytes) std::memcpy(a.parameters.bytes, e.parameters, static_cast<size_t>(e.parameter_bytes));
   const Kind kind = kind_of(a, plan.dtype, plan.count);
   const std::string extra = str("template <class T> struct Expression { ", e.text, " };");
   DeviceGuard guard(plan.output.device().index);
@@ -72,6 +72,37 @@ void pointwise_entry(const iter::Plan& plan, const iter::Expression& e) {
   const int64_t work = kind == kVector ? a.n / 4 : a.n;
   launch(f, e.op, blocks(work, kThreads), {kThreads}, 0, a.pointers, a.numbers, a.parameters, a.n, a.strides);
 }
+/// What copies and fills run: the value as it is, converted on the way out.
+void run_identity(const Tensor& dst, DType from, std::span<const Operand> in, const char* op) {
+  const iter::Typed t{from, from, {from}, 1, {}};
+  const iter::Expression e{op, "T operator()(T x) const { return x; }", &t, nullptr, 0};
+  iter::Plan plan(dst, in);
+  plan.lay_out(t.reads);
+  pointwise_entry(plan, e);
+}
+void copy_entry(const Tensor& dst, const Tensor& src) {
+  const Operand in[] = {src};
+  if (dst.dtype() == src.dtype() && dst.is_contiguous() && src.is_contiguous()) {
+    DeviceGuard guard(dst.device().index);
+    check(driver().cuMemcpyDtoDAsync_v2(reinterpret_cast<Pointer>(dst.raw()), reinterpret_cast<Pointer>(src.raw()),
+                                        static_cast<size_t>(dst.numel() * dst.itemsize()), current_stream().handle), "copy_");
+    return;
+  }
+  run_identity(dst, src.dtype(), in, "copy_");
+}
+void fill_entry(const Tensor& self, const Scalar& value) {
+  const Operand in[] = {value};
+  if (self.is_contiguous() && value.equal(0) && !value.is_complex()) {
+    DeviceGuard guard(self.device().index);
+    check(driver().cuMemsetD8Async(reinterpret_cast<Pointer>(self.raw()), 0, static_cast<size_t>(self.numel() * self.itemsize()),
+                                   current_stream().handle), "zero_");
+    return;
+  }
+  run_identity(self, self.dtype(), in, "fill_");
+}
+
+const Provide provide_copy(DeviceType::CUDA, &Kernels::copy, &copy_entry);
+const Provide provide_fill(DeviceType::CUDA, &Kernels::fill, &fill_entry);
 const Provide provide_pointwise(DeviceType::CUDA, &Kernels::pointwise, &pointwise_entry);
 
 }  // namespace
