@@ -34,9 +34,9 @@ std::string read_file(const std::string& path) {
 }
 void write_file(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
-/// One trampoline for each kernel: the driver's void** to the typed call, and the sizes of its arguments.
+/// One trampoline for each kernel of a preprocessed source: the driver's void** to the typed call, and the sizes of its arguments.
 std::string trampolines(const std::string& source) {
-  static const std::regex kernel(R"re(extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\()re");
+  static const std::regex kernel(R"re(extern\s+"C"\s+__attribute__\(\(softgpu_kernel\)\)\s+void\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\()re");
   std::string s = "\n";
   for (std::sregex_iterator i(source.begin(), source.end(), kernel), end; i != end; ++i) {
     const std::string n = (*i)[1];
@@ -54,27 +54,39 @@ uint64_t hash(const std::string& s) {
   return h;
 }
 
+/// Runs a command, its errors into the program's log.
+bool run(Program& p, const std::string& command, const std::string& log) {
+  const int status = std::system((command + " 2> " + log).c_str());
+  p.log += read_file(log);
+  unlink(log.c_str());
+  return status == 0;
+}
+
 int compile(Program& p, const std::string& arch) {
   const std::string shim(softgpu_shim_begin, static_cast<size_t>(softgpu_shim_end - softgpu_shim_begin));
-  const std::string text = "#define __CUDA_ARCH__ " + arch + "0\n" + shim + p.source + trampolines(p.source);
-  const std::string flags = " -std=c++20 -O1 -w -shared -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off " + setting("SOFTGPU_FLAGS", "");
-  const std::string folder = setting("SOFTGPU_CACHE", "/tmp/softgpu-cache-" + std::to_string(getuid()));
+  const std::string text = "#define __CUDA_ARCH__ " + arch + "0\n" + shim + p.source;
+  const std::string flags = " -std=c++20 -O1 -w -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off " + setting("SOFTGPU_FLAGS", "");
+  const std::string folder = setting("SOFTGPU_CACHE", "/tmp/softgpu-cache-" + std::to_string(getuid())), cxx = setting("SOFTGPU_CXX", "g++");
   mkdir(folder.c_str(), 0700);
   char key[40];
   std::snprintf(key, sizeof key, "%016llx", static_cast<unsigned long long>(hash(text + flags)));
-  const std::string base = folder + "/" + key, ready = base + ".so";
+  const std::string base = folder + "/" + key, ready = base + ".so", mine = base + "." + std::to_string(getpid()), log = mine + ".log";
   p.image = read_file(ready);
   if (!p.image.empty()) return 0;
-  const std::string mine = base + "." + std::to_string(getpid());
   write_file(mine + ".cpp", text);
-  const std::string command = setting("SOFTGPU_CXX", "g++") + flags + " " + mine + ".cpp -o " + mine + ".so 2> " + mine + ".log";
-  const int status = std::system(command.c_str());
-  p.log = read_file(mine + ".log");
-  p.image = status == 0 ? read_file(mine + ".so") : std::string();
-  if (status == 0) std::rename((mine + ".so").c_str(), ready.c_str());
+  bool ok = run(p, cxx + flags + " -E " + mine + ".cpp -o " + mine + ".ii", log);
+  if (ok) {
+    const std::string preprocessed = read_file(mine + ".ii");
+    write_file(mine + ".ii", preprocessed + trampolines(preprocessed));
+    ok = run(p, cxx + flags + " -shared -x c++-cpp-output " + mine + ".ii -o " + mine + ".so", log);
+  }
+  if (ok) {
+    p.image = read_file(mine + ".so");
+    std::rename((mine + ".so").c_str(), ready.c_str());
+  }
   unlink((mine + ".cpp").c_str());
-  unlink((mine + ".log").c_str());
-  return status == 0 ? 0 : 6;
+  unlink((mine + ".ii").c_str());
+  return ok ? 0 : 6;
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #pragma once
 #define SOFTGPU 1
 #define __CUDACC_RTC__ 1
-#define __global__
+#define __global__ __attribute__((softgpu_kernel))  // a mark: the compiler ignores it, nvrtc.cpp finds it
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
