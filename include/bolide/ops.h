@@ -142,17 +142,37 @@ Tensor gelu(const Tensor& self, Str approximate = "none");
 Tensor sum(const Tensor& self, OptDType dtype = {});
 Tensor sum(const Tensor& self, std::optional<IntList> dim, bool keepdim = false, OptDType dtype = {});
 Tensor sum_to_size(const Tensor& self, IntList size);
+Tensor nansum(const Tensor& self, std::optional<IntList> dim = {}, bool keepdim = false, OptDType dtype = {});
 Tensor mean(const Tensor& self, OptDType dtype = {});
 Tensor mean(const Tensor& self, std::optional<IntList> dim, bool keepdim = false, OptDType dtype = {});
+Tensor nanmean(const Tensor& self, std::optional<IntList> dim = {}, bool keepdim = false, OptDType dtype = {});
 Tensor prod(const Tensor& self, OptDType dtype = {});
+Tensor prod(const Tensor& self, int64_t dim, bool keepdim = false, OptDType dtype = {});
+Tensor logsumexp(const Tensor& self, IntList dim, bool keepdim = false);
 Tensor amax(const Tensor& self, IntList dim = {}, bool keepdim = false);
 Tensor amin(const Tensor& self, IntList dim = {}, bool keepdim = false);
+std::tuple<Tensor, Tensor> aminmax(const Tensor& self, std::optional<int64_t> dim = {}, bool keepdim = false);
 Tensor argmax(const Tensor& self, std::optional<int64_t> dim = {}, bool keepdim = false);
 Tensor argmin(const Tensor& self, std::optional<int64_t> dim = {}, bool keepdim = false);
+Tensor max(const Tensor& self);
+Tensor min(const Tensor& self);
 std::tuple<Tensor, Tensor> max(const Tensor& self, int64_t dim, bool keepdim = false);
 std::tuple<Tensor, Tensor> min(const Tensor& self, int64_t dim, bool keepdim = false);
+Tensor count_nonzero(const Tensor& self, std::optional<int64_t> dim = {});
 Tensor all(const Tensor& self);
+Tensor all(const Tensor& self, std::optional<IntList> dim, bool keepdim = false);
 Tensor any(const Tensor& self);
+Tensor any(const Tensor& self, std::optional<IntList> dim, bool keepdim = false);
+
+// scans
+Tensor cumsum(const Tensor& self, int64_t dim, OptDType dtype = {});
+Tensor cumprod(const Tensor& self, int64_t dim, OptDType dtype = {});
+Tensor logcumsumexp(const Tensor& self, int64_t dim);
+std::tuple<Tensor, Tensor> cummax(const Tensor& self, int64_t dim);
+std::tuple<Tensor, Tensor> cummin(const Tensor& self, int64_t dim);
+Tensor _reverse_cumsum(const Tensor& self, int64_t dim);
+Tensor _reverse_cumprod(const Tensor& self, int64_t dim);
+Tensor _reverse_logcumsumexp(const Tensor& self, int64_t dim);
 
 // matrix products
 Tensor mm(const Tensor& self, const Tensor& mat2);

@@ -34,7 +34,10 @@ class Kernel<void(A...)> {
   void (*run_)(A...) = nullptr;
 };
 
-enum class ReduceOp : uint8_t { Sum, Prod, Max, Min, All, Any };
+/// A set of dimensions of a tensor, one bit each.
+using DimSet = uint64_t;
+
+enum class ReduceOp : uint8_t { Sum, NanSum, Prod, Max, Min, All, Any, Count };
 enum class ScanOp : uint8_t { Sum, Prod, LogSumExp, Max, Min };
 enum class ScatterOp : uint8_t { Set, Add, Mul, Max, Min };
 
@@ -53,18 +56,19 @@ struct Kernels {
   // ---- pointwise: only on devices that compile text; the CPU's loops stand in iter/pointwise.h
   Kernel<void(const iter::Plan& plan, const iter::Expression& f)> pointwise{"pointwise"};
 
-  // ---- reductions over `dims` (wrapped, unique; all dims for a full reduction). out is contiguous with the reduced
-  // dims of size 1 or absent. Sum and Prod accumulate in out's dtype (halves in float), All and Any give bool.
-  Kernel<void(ReduceOp op, T self, IntList dims, T out)> reduce{"reduce"};
-  // mean: the sum times `scale` before it is rounded to out's dtype
-  Kernel<void(T self, IntList dims, double scale, T out)> reduce_mean{"reduce_mean"};
-  // sum of |x|^p before the root; p = 0 counts non-zeros, +-inf give extremes. root: whether to take it.
-  Kernel<void(T self, IntList dims, double p, bool root, T out)> reduce_norm{"reduce_norm"};
-  // variance and mean over dims in one stable pass; either may be undefined. divisor = max(0, n - correction)
-  Kernel<void(T self, IntList dims, double correction, bool root, T variance, T mean)> reduce_var{"reduce_var"};
-  // largest or smallest along `dim` and its first position; NaN wins. Either output may be undefined.
-  Kernel<void(T self, int64_t dim, bool largest, T values, T indices)> extreme{"extreme"};
-  Kernel<void(ScanOp op, T self, int64_t dim, T out, T indices)> scan{"scan"};
+  // ---- reductions over the dimensions in `dims`; outputs have any strides, those dimensions of size 1 or absent. Results
+  // have self's dtype, but int64 for Sum and Prod of integers and bools and for Count, bool for All and Any.
+  Kernel<void(ReduceOp op, T self, DimSet dims, T out)> reduce{"reduce"};
+  Kernel<void(T self, DimSet dims, T out)> reduce_mean{"reduce_mean"};
+  // the p-th root of the sum of |x|^p; p = 0 counts non-zeros, +-inf give extremes; out has the real dtype
+  Kernel<void(T self, DimSet dims, double p, T out)> reduce_norm{"reduce_norm"};
+  // variance (root: its root) over max(0, n - correction), and mean, in one pass; either may be undefined
+  Kernel<void(T self, DimSet dims, double correction, bool root, T variance, T mean)> reduce_var{"reduce_var"};
+  // largest or smallest and its first position (int64); NaN wins. Either output may be undefined. Over one dimension, or
+  // over all of a contiguous tensor
+  Kernel<void(T self, DimSet dims, bool largest, T values, T indices)> extreme{"extreme"};
+  // running results along `dim` (reverse: from its end), self and out of one dtype; indices (Max, Min) may be undefined
+  Kernel<void(ScanOp op, T self, int64_t dim, bool reverse, T out, T indices)> scan{"scan"};
   Kernel<void(T self, int64_t dim, bool descending, bool stable, T values, T indices)> sort{"sort"};
   Kernel<void(T self, int64_t k, int64_t dim, bool largest, bool sorted, T values, T indices)> topk{"topk"};
 

@@ -1,44 +1,37 @@
-// Reductions: which dimensions go, where the result lives, and a walk that calls a 1-d kernel for each result.
+// Reductions: sets of dimensions and the shapes they leave | Reducer: what a reduction does to 2-d pieces, type-erased |
+// reduce(): the walk that feeds it, threaded.
 #pragma once
-#include "cpu/pool.h"
+#include "core/kernels.h"
 #include "iter/plan.h"
 
 namespace bolide::iter {
 
-/// How a tensor is cut by the dimensions that are reduced.
-struct ReducePlan {
-  Dims kept_sizes, kept_strides;        // of the input, in elements
-  Dims reduced_sizes, reduced_strides;  // merged where they continue each other, fastest last
-  Dims out_sizes;                       // with keepdim applied
-  int64_t results = 1, count = 1;
-  ReducePlan(const Tensor& self, std::optional<IntList> dims, bool keepdim);
-  /// Offset in elements of the first input of result `i`.
-  int64_t offset(int64_t i) const;
-};
-
-/// Calls row(pointer, n, stride) for every innermost run of result `i`'s inputs, in order.
-template <class T, class F>
-void for_runs(const ReducePlan& p, const T* base, F&& run) {
-  const size_t n = p.reduced_sizes.size();
-  if (n == 0) return run(base, int64_t{1}, int64_t{0});
-  if (p.count == 0) return;
-  if (n == 1) return run(base, p.reduced_sizes[0], p.reduced_strides[0]);
-  Dims index(n, 0);
-  while (true) {
-    run(base, p.reduced_sizes[n - 1], p.reduced_strides[n - 1]);
-    size_t d = n - 1;
-    while (true) {
-      if (d == 0) return;
-      --d;
-      base += p.reduced_strides[d];
-      if (++index[d] < p.reduced_sizes[d]) break;
-      base -= p.reduced_strides[d] * p.reduced_sizes[d];
-      index[d] = 0;
-    }
-  }
-}
-
+/// The dimensions `dims` names, wrapped and unique; all of them where the list is missing or empty.
+DimSet dim_set(const std::optional<IntList>& dims, int64_t ndim);
+/// The dimensions of `self` after those of `set` became 1 (keepdim) or went.
+Dims reduced_sizes(const Tensor& self, DimSet set, bool keepdim);
+/// How many elements make one result.
+int64_t reduced_count(const Tensor& self, DimSet set);
 /// The output of a reduction: allocated, or the caller's out= after the usual checks.
 Tensor reduce_output(const char* op, Out out, const Dims& sizes, DType dtype, Device device);
+
+/// A reduction's arithmetic. Results build up in dense accumulators of `size` bytes; strides are in bytes.
+struct Reducer {
+  int64_t size;
+  void (*init)(char* acc, int64_t n);
+  // Takes `rows` inputs (`row_stride` apart) into each of n accumulators (their inputs `column_stride` apart).
+  // `first` is the ordinal of the first row within the reduced dimension.
+  void (*add)(char* acc, int64_t n, const char* in, int64_t rows, int64_t row_stride, int64_t column_stride, int64_t first,
+              const void* params);
+  // One accumulator of `count` that covered consecutive parts of the input.
+  void (*merge)(char* acc, const char* parts, int64_t count);
+  // Writes n results; an output that is not wanted is null.
+  void (*finish)(const char* acc, int64_t n, char* out, int64_t out_stride, char* second, int64_t second_stride, const void* params);
+};
+inline constexpr int64_t kMaxAccumulator = 24;
+
+/// Reduces `self` over `set`. Outputs have any strides, the reduced dimensions of size 1 or absent; either may be
+/// undefined. `params` reaches add() and finish().
+void reduce(const Reducer& r, const Tensor& self, DimSet set, const Tensor& out, const Tensor& second = {}, const void* params = nullptr);
 
 }  // namespace bolide::iter

@@ -102,22 +102,9 @@ void embedding_backward(const T* g, const int64_t* indices, int64_t count, int64
 // y = mask[i] ? x[i] * scale : 0
 template <class T> void dropout(const T* x, const uint8_t* mask, double scale, int64_t n, T* y);
 
-// ---- reductions (reduce.cpp) ---------------------------------------------------------------------------------
 
-// Sums in PyTorch's order of additions: all of x[n]; each row of x[rows, n]; each column. The full sum depends
-// on the thread count as PyTorch's does.
-template <class T> Compute<T> sum_all(const T* x, int64_t n);
-template <class T> void sum_rows(const T* x, int64_t rows, int64_t n, T* y);
-template <class T> void sum_columns(const T* x, int64_t rows, int64_t columns, T* y);
-// The largest (smallest) element of each row and its first position; NaN wins. Either output may be null.
-// T also int32_t, int64_t.
-template <class T> void max_rows(const T* x, int64_t rows, int64_t n, bool smallest, T* values, int64_t* indices);
-template <class T> void max_columns(const T* x, int64_t rows, int64_t columns, bool smallest, T* values, int64_t* indices);
+// ---- sort, top-k (sort.cpp) ----------------------------------------------------------------------------------
 
-// ---- scans, sort, top-k (scan.cpp, sort.cpp) -------------------------------------------------------------------
-
-// Running sums of each row; float sums in double, as PyTorch.
-template <class T> void cumsum_rows(const T* x, int64_t rows, int64_t n, T* y);
 // Sorts each row, stably, NaN largest. values may be x; T also every integer type up to int64_t.
 template <class T> void sort_rows(const T* x, int64_t rows, int64_t n, bool descending, T* values, int64_t* indices);
 // The k largest (smallest) of each row in order, equal ones by position; 1 <= k <= n.

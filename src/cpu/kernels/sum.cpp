@@ -1,0 +1,17 @@
+// Sums and means for every instruction set.
+#include <immintrin.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "cpu/kernels/reducers.h"
+
+#define BOLIDE_KERNELS "cpu/kernels/sum.inl"
+#include "cpu/kernels/each_isa.inl"
+
+namespace bolide::cpu {
+
+iter::Reducer sum_reducer(const char* op, DType t, bool skip_nan) { return BOLIDE_PICK(sum_reducer(op, t, skip_nan)); }
+iter::Reducer mean_reducer(const char* op, DType t) { return BOLIDE_PICK(mean_reducer(op, t)); }
+
+}  // namespace bolide::cpu
