@@ -172,7 +172,7 @@ std::tuple<Tensor, Tensor> cummax(const Tensor& self, int64_t dim);
 std::tuple<Tensor, Tensor> cummin(const Tensor& self, int64_t dim);
 Tensor _reverse_cumsum(const Tensor& self, int64_t dim);
 Tensor _reverse_cumprod(const Tensor& self, int64_t dim);
-Tensor _reverse_logcumsumexp(const Tensor& self, int64_t dim);
+Tensor _linear_recurrence(const Tensor& self, const Tensor& factor, int64_t dim, bool reverse = false);
 
 // matrix products
 Tensor mm(const Tensor& self, const Tensor& mat2);

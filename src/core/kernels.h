@@ -69,6 +69,8 @@ struct Kernels {
   Kernel<void(T self, DimSet dims, bool largest, T values, T indices)> extreme{"extreme"};
   // running results along `dim` (reverse: from its end), self and out of one dtype; indices (Max, Min) may be undefined
   Kernel<void(ScanOp op, T self, int64_t dim, bool reverse, T out, T indices)> scan{"scan"};
+  // y[k] = x[k] + factor[k] * y[k - 1], or, in reverse, y[k] = x[k] + factor[k + 1] * y[k + 1]
+  Kernel<void(T x, T factor, int64_t dim, bool reverse, T y)> recurrence{"recurrence"};
   Kernel<void(T self, int64_t dim, bool descending, bool stable, T values, T indices)> sort{"sort"};
   Kernel<void(T self, int64_t k, int64_t dim, bool largest, bool sorted, T values, T indices)> topk{"topk"};
 

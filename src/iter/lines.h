@@ -22,6 +22,8 @@ class Lines {
   /// Bytes between neighbouring elements of tensor k's lines.
   int64_t stride(int k) const { return stride_[k]; }
   const int64_t* strides() const { return stride_; }
+  /// Starts tensor k's lines `elements` later.
+  void shift(int k, int64_t elements) { base_[k] += elements * stride_[k]; }
 
   /// Calls f(p, step, m) for bundles of m lines: p[k] is where tensor k's first line starts, step[k] the bytes to its next
   /// one. `cost` is about how many elements' work a line is.

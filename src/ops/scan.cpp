@@ -46,26 +46,45 @@ struct ReverseCumsum {
 Tensor _reverse_cumsum(const Tensor& self, int64_t dim) { return call<ReverseCumsum>(self, dim); }
 const Register<ReverseCumsum> reverse_cumsum_op;
 
+// y[k] = x[k] + factor[k] * y[k - 1]; reverse: y[k] = x[k] + factor[k + 1] * y[k + 1]. Each is the other's adjoint. What
+// derivatives of running products and log-sums need where dividing is not safe.
+struct LinearRecurrence {
+  static constexpr auto schema = "_linear_recurrence(Tensor self, Tensor factor, int dim, bool reverse=False) -> Tensor";
+  static constexpr auto kind = Kind::Reduction;
+  static constexpr uint8_t home = kInternal;
+  static constexpr uint8_t variants = 0;
+  static Tensor forward(const Tensor& x, const Tensor& factor, int64_t dim, bool reverse) {
+    BOLIDE_CHECK(x.sizes() == factor.sizes() && x.dtype() == factor.dtype(), "_linear_recurrence(): self and factor differ in shape or dtype");
+    dim = wrap_dim(dim, x.dim());
+    const Tensor y = Tensor::make(x.sizes(), x.dtype(), x.device());
+    kernels(x).recurrence(x, factor, dim, reverse, y);
+    return y;
+  }
+  static constexpr auto saved = saves(in<1>, out<0>);
+  static Grads backward(const Call& c, const Tensor& g) {
+    const Tensor factor = c.in(1), y = c.out();
+    const int64_t dim = c.integer(2);
+    const bool reverse = c.flag(3);
+    const Tensor dx = _linear_recurrence(g, conj(factor), dim, !reverse);
+    if (!c.needs(1) || factor.dim() == 0 || !factor.numel()) return Grads(dx, zeros_like(factor));
+    const int64_t n = factor.size(dim);
+    const Tensor inner = reverse ? mul(narrow(dx, dim, 0, n - 1), conj(narrow(y, dim, 1, n - 1)))
+                                 : mul(narrow(dx, dim, 1, n - 1), conj(narrow(y, dim, 0, n - 1)));
+    const Tensor parts[] = {zeros_like(narrow(factor, dim, 0, 1)), inner};
+    return Grads(dx, cat(parts, dim));
+  }
+};
+Tensor _linear_recurrence(const Tensor& self, const Tensor& factor, int64_t dim, bool reverse) {
+  return call<LinearRecurrence>(self, factor, dim, reverse);
+}
+const Register<LinearRecurrence> linear_recurrence_op;
+
 namespace {
 
-/// r[k] = g[k] + x[k + 1] * r[k + 1], from the last on: what reaches x[k] through all later products. Without divisions,
-/// for inputs that hold zeros.
-Tensor products_that_follow(const Tensor& g, const Tensor& x, int64_t dim) {
-  const int64_t n = x.size(dim);
-  std::vector<Tensor> r(static_cast<size_t>(n));
-  for (int64_t k = n; k-- > 0;) {
-    const Tensor here = select(g, dim, k);
-    r[static_cast<size_t>(k)] = k + 1 == n ? here : add(here, mul(select(x, dim, k + 1), r[static_cast<size_t>(k + 1)]));
-  }
-  return stack(r, dim);
-}
-/// The products of all earlier (reverse: later) elements.
-Tensor products_before(const Tensor& x, int64_t dim, bool reverse) {
-  const int64_t n = x.size(dim);
-  const Tensor one = ones_like(narrow(x, dim, 0, 1));
-  const Tensor rest = narrow(x, dim, reverse ? 1 : 0, n - 1);
-  const Tensor parts[] = {reverse ? rest : one, reverse ? one : rest};
-  return reverse ? _reverse_cumprod(cat(parts, dim), dim) : cumprod(cat(parts, dim), dim);
+/// The products of all earlier elements.
+Tensor products_before(const Tensor& x, int64_t dim) {
+  const Tensor parts[] = {ones_like(narrow(x, dim, 0, 1)), narrow(x, dim, 0, x.size(dim) - 1)};
+  return cumprod(cat(parts, dim), dim);
 }
 Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& result, int64_t dim) {
   if (x.dim() == 0 || x.numel() == 0) return g;
@@ -73,7 +92,7 @@ Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& result, 
   const Tensor cx = conj(x);
   const bool zeros = !x.device().is_meta() && any(eq(x.detach(), 0)).item().to<bool>();
   if (!zeros) return div(_reverse_cumsum(mul(g, conj(result)), dim), cx);
-  return mul(products_before(cx, dim, false), products_that_follow(g, cx, dim));
+  return mul(products_before(cx, dim), _linear_recurrence(g, cx, dim, true));
 }
 
 }  // namespace
@@ -118,35 +137,14 @@ struct Logcumsumexp {
   static Grads backward(const Call& c, const Tensor& g) {
     const Tensor x = c.in(0), result = c.out();
     if (x.dim() == 0 || x.numel() == 0) return g;
-    const int64_t dim = c.integer(1);
-    if (is_complex(x.dtype())) {
-      const Tensor by = conj(_reverse_logcumsumexp(sub(log(conj(g)), result), dim));
-      return mul(exp(by), conj(exp(x)));
-    }
-    // positive and negative parts of the gradient apart, in logarithms
-    const Tensor low = full({}, -std::numeric_limits<double>::infinity(), g.dtype(), g.device());
-    auto part = [&](const Tensor& size, const Tensor& chosen) {
-      const Tensor logs = where(chosen, log(size), low);
-      return exp(add(_reverse_logcumsumexp(sub(logs, result), dim), x));
-    };
-    return sub(part(g, gt(g, 0)), part(neg(g), lt(g, 0)));
+    // x[i] reaches all results from i on, by exp(x[i] - result[j]); results grow, so every factor is at most one
+    const int64_t dim = c.integer(1), n = x.size(dim);
+    const Tensor parts[] = {zeros_like(narrow(x, dim, 0, 1)), sub(narrow(result, dim, 0, n - 1), narrow(result, dim, 1, n - 1))};
+    return mul(conj(exp(sub(x, result))), _linear_recurrence(g, conj(exp(cat(parts, dim))), dim, true));
   }
 };
 Tensor logcumsumexp(const Tensor& self, int64_t dim) { return call<Logcumsumexp>(self, dim); }
 const Register<Logcumsumexp> logcumsumexp_op;
-
-struct ReverseLogcumsumexp {
-  static constexpr auto schema = "_reverse_logcumsumexp(Tensor self, int dim) -> Tensor";
-  static constexpr auto kind = Kind::Composed;
-  static constexpr uint8_t home = kInternal;
-  static Tensor forward(const Tensor& self, int64_t dim) {
-    if (self.dim() == 0) return self;
-    const Tensor turn = arange(self.size(dim) - 1, -1, -1, DType::Int64, self.device());
-    return index_select(logcumsumexp(index_select(self, dim, turn), dim), dim, turn);
-  }
-};
-Tensor _reverse_logcumsumexp(const Tensor& self, int64_t dim) { return ReverseLogcumsumexp::forward(self, dim); }
-const Register<ReverseLogcumsumexp> reverse_logcumsumexp_op;
 
 struct Cummax {
   static constexpr auto schema = "cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)";

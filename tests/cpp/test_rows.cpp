@@ -1,4 +1,4 @@
-// Map: helpers | softmax and cross entropy | normalisations | sums | selections | scans | embedding | optimizers
+// Map: helpers | softmax and cross entropy | normalisations | selections | embedding | optimizers
 //
 // Kernels against plain double-precision loops, ragged sizes, every instruction set of the processor.
 #include <doctest/doctest.h>
@@ -238,85 +238,6 @@ TEST_CASE("batch norm's variance survives a large mean") {
     float mean, var;
     k::batch_norm_stats(x.data(), {1, 1, 4096, false}, &mean, &var);
     CHECK(std::fabs(var - v) < 1e-4 * v);
-  });
-}
-
-TEST_CASE("sums are the same for every instruction set and near the exact sum") {
-  const int before = num_threads();
-  set_num_threads(1);
-  for (int64_t n : {1, 3, 8, 31, 257, 5000, 100003}) {
-    const auto x = random_values<float>(n);
-    double exact = 0;
-    for (float v : x) exact += v;
-    std::vector<float> seen;
-    each_isa([&] { seen.push_back(k::sum_all(x.data(), n)); });
-    for (float s : seen) {
-      CHECK(s == seen[0]);
-      CHECK(std::fabs(s - exact) < 1e-4 * std::sqrt(double(n)) + 1e-5);
-    }
-  }
-  for (int64_t rows : {1, 5, 16, 100, 1000})
-    for (int64_t columns : {1, 3, 4, 8, 31, 32, 45, 1100}) {
-      const auto x = random_values<float>(rows * columns);
-      std::vector<double> want(size_t(columns), 0.0), want_rows(size_t(rows), 0.0);
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t c = 0; c < columns; ++c) want[size_t(c)] += x[size_t(r * columns + c)], want_rows[size_t(r)] += x[size_t(r * columns + c)];
-      each_isa([&] {
-        std::vector<float> y(static_cast<size_t>(columns)), z(static_cast<size_t>(rows));
-        k::sum_columns(x.data(), rows, columns, y.data());
-        k::sum_rows(x.data(), rows, columns, z.data());
-        near(y, want, 10), near(z, want_rows, 10);
-      });
-    }
-  const std::vector<Half> ones(4000, Half(1.0f));
-  CHECK(k::sum_all(ones.data(), 4000) == 4000.0f);
-  set_num_threads(before);
-}
-
-TEST_CASE("maxima, positions, ties and NaN, by rows and by columns") {
-  each_isa([] {
-    for (bool smallest : {false, true})
-      for (int64_t n : {1, 2, 63, 64, 65, 300}) {
-        std::vector<float> x(size_t(3 * n));
-        for (float& v : x) v = float(int(engine() % 20));
-        if (n > 64) x[size_t(n + 40)] = x[size_t(n + 60)] = NAN;
-        std::vector<float> v(3), cv(3);
-        std::vector<int64_t> at(3), cat(3);
-        k::max_rows(x.data(), 3, n, smallest, v.data(), at.data());
-        std::vector<float> turned(x.size());
-        for (int64_t r = 0; r < 3; ++r) for (int64_t i = 0; i < n; ++i) turned[size_t(i * 3 + r)] = x[size_t(r * n + i)];
-        k::max_columns(turned.data(), n, 3, smallest, cv.data(), cat.data());
-        for (size_t r = 0; r < 3; ++r) {
-          int64_t want = 0;
-          for (int64_t i = 0; i < n; ++i) {
-            const float a = x[r * size_t(n) + size_t(i)], b = x[r * size_t(n) + size_t(want)];
-            if (!std::isnan(b) && (std::isnan(a) || (smallest ? a < b : a > b))) want = i;
-          }
-          CHECK(at[r] == want);
-          CHECK(cat[r] == want);
-          const float best = x[r * size_t(n) + size_t(want)];
-          CHECK((v[r] == best || std::isnan(best)));
-          CHECK((cv[r] == best || std::isnan(best)));
-        }
-      }
-  });
-}
-
-TEST_CASE("running sums are those of double, rounded") {
-  each_isa([] {
-    for (int64_t rows : {1, 4, 7}) {
-      const int64_t n = 1003;
-      const auto x = random_values<float>(rows * n);
-      std::vector<float> y(x.size());
-      k::cumsum_rows(x.data(), rows, n, y.data());
-      for (int64_t r = 0; r < rows; ++r) {
-        double total = 0;
-        for (int64_t i = 0; i < n; ++i) {
-          total += x[size_t(r * n + i)];
-          REQUIRE(y[size_t(r * n + i)] == float(total));
-        }
-      }
-    }
   });
 }
 

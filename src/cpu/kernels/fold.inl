@@ -4,11 +4,9 @@
 #include "cpu/kernels/vec.inl"
 
 template <class T> inline constexpr bool kComplex = std::is_same_v<T, complex64> || std::is_same_v<T, complex128>;
-template <class T> using RealOf = decltype([] {
-  if constexpr (std::is_same_v<T, complex64>) return float();
-  else if constexpr (std::is_same_v<T, complex128>) return double();
-  else return T();
-}());
+template <class T> struct RealPart { using type = T; };
+template <class R> struct RealPart<std::complex<R>> { using type = R; };
+template <class T> using RealOf = typename RealPart<T>::type;
 
 // ---- steps: Acc is what builds up, load() what an input counts for, step() one addition, Result what is written
 

@@ -11,5 +11,7 @@ namespace bolide::cpu {
 // null when not wanted). Float sums and products build up in double, halves in float.
 using ScanLines = void (*)(char* const* p, const int64_t* step, int64_t lines, const int64_t* stride, int64_t n);
 ScanLines scan_lines(const char* op, ScanOp which, DType t);
+// y[k] = x[k] + factor[k] * y[k - 1], with y written to p[2].
+ScanLines recurrence_lines(DType t);
 
 }  // namespace bolide::cpu

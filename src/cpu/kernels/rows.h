@@ -1,4 +1,4 @@
-// Map: softmax, cross entropy | normalisations | pooling | embedding, dropout | reductions | scans, sort, top-k |
+// Map: softmax, cross entropy | normalisations | pooling | embedding, dropout | sums | sort, top-k |
 //      optimizer steps
 //
 // Kernels over contiguous rows on raw pointers, threaded and built for every instruction set. T is float,
@@ -102,6 +102,10 @@ void embedding_backward(const T* g, const int64_t* indices, int64_t count, int64
 // y = mask[i] ? x[i] * scale : 0
 template <class T> void dropout(const T* x, const uint8_t* mask, double scale, int64_t n, T* y);
 
+// ---- sums (sum.cpp; all other reductions: reducers.h) ---------------------------------------------------------
+
+// All of x[n] in PyTorch's order of additions, which depends on the thread count; T is float or double.
+template <class T> T sum_all(const T* x, int64_t n);
 
 // ---- sort, top-k (sort.cpp) ----------------------------------------------------------------------------------
 

@@ -14,5 +14,6 @@
 namespace bolide::cpu {
 
 ScanLines scan_lines(const char* op, ScanOp which, DType t) { return BOLIDE_PICK(scan_lines(op, which, t)); }
+ScanLines recurrence_lines(DType t) { return BOLIDE_PICK(recurrence_lines(t)); }
 
 }  // namespace bolide::cpu

@@ -1,4 +1,4 @@
-// Map: steps | lines side by side | running extremes | choosing
+// Map: steps | lines side by side | running extremes | linear recurrences | choosing
 #include "cpu/kernels/vec.inl"
 
 template <class T> struct RunningOf { using type = std::make_unsigned_t<T>; };  // integers wrap
@@ -100,6 +100,28 @@ void scan_extreme(char* const* p, const int64_t* step, int64_t lines, const int6
       if (at) at[i * as] = where;
     }
   }
+}
+
+template <class T>
+void recurrence(char* const* p, const int64_t* step, int64_t lines, const int64_t* stride, int64_t n) {
+  constexpr int64_t kItem = sizeof(T);
+  for (int64_t l = 0; l < lines; ++l) {
+    const T* x = reinterpret_cast<const T*>(p[0] + l * step[0]);
+    const T* f = reinterpret_cast<const T*>(p[1] + l * step[1]);
+    T* y = reinterpret_cast<T*>(p[2] + l * step[2]);
+    const int64_t xs = stride[0] / kItem, fs = stride[1] / kItem, ys = stride[2] / kItem;
+    Running<T> total = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      total = Running<T>(x[i * xs]) + (i ? Running<T>(f[i * fs]) * total : Running<T>(0));
+      y[i * ys] = T(total);
+    }
+  }
+}
+
+inline ScanLines recurrence_lines(DType t) {
+  ScanLines f = nullptr;
+  dispatch<Join<Floats, Halves, Complexes>>("_linear_recurrence", t, [&]<class T>(Tag<T>) { f = &recurrence<T>; });
+  return f;
 }
 
 inline ScanLines scan_lines(const char* op, ScanOp which, DType t) {

@@ -124,6 +124,22 @@ void sum_columns(const T* x, int64_t rows, int64_t stride, int64_t columns, Comp
   for (; c < columns; ++c) acc[c] += rowsum<LoadElement<T, A, Skip>>(x + c, stride, rows);
 }
 
+// All of x[n]; depends on the thread count as PyTorch's full sums do.
+template <class T>
+T sum_all(const T* x, int64_t n) {
+  const int threads = num_threads();
+  if (threads == 1 || n < 32768 || in_parallel_region()) return sum_contiguous<T, false>(x, n);
+  const int64_t pieces = std::min<int64_t>(threads, (n + 32767) / 32768), length = (n + pieces - 1) / pieces;
+  std::vector<T> partial(size_t(threads), T(0));
+  parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t first = p * length, last = std::min(n, first + length);
+      if (first < last) partial[size_t(p)] = sum_contiguous<T, false>(x + first, last - first);
+    }
+  });
+  return sum_contiguous<T, false>(partial.data(), threads);
+}
+
 // ---- reducers --------------------------------------------------------------------------------------------
 
 // Float types and, one element at a time, complex ones.
