@@ -206,8 +206,25 @@ Tensor nll_loss_backward(const Tensor& grad_output, const Tensor& self, const Te
                          int64_t ignore_index, const Tensor& total_weight);
 Tensor cross_entropy(const Tensor& self, const Tensor& target, const Tensor& weight = {}, int64_t reduction = 1,
                      int64_t ignore_index = -100, double label_smoothing = 0.0);
+Tensor conv1d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1}, IntList padding = {0},
+              IntList dilation = {1}, int64_t groups = 1);
+Tensor conv_transpose1d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1},
+                        IntList padding = {0}, IntList output_padding = {0}, int64_t groups = 1, IntList dilation = {1});
 Tensor conv2d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1, 1}, IntList padding = {0, 0},
               IntList dilation = {1, 1}, int64_t groups = 1);
+Tensor conv_transpose2d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1, 1},
+                        IntList padding = {0, 0}, IntList output_padding = {0, 0}, int64_t groups = 1, IntList dilation = {1, 1});
+Tensor conv3d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1, 1, 1}, IntList padding = {0, 0, 0},
+              IntList dilation = {1, 1, 1}, int64_t groups = 1);
+Tensor conv_transpose3d(const Tensor& input, const Tensor& weight, const Tensor& bias = {}, IntList stride = {1, 1, 1},
+                        IntList padding = {0, 0, 0}, IntList output_padding = {0, 0, 0}, int64_t groups = 1, IntList dilation = {1, 1, 1});
+Tensor convolution(const Tensor& input, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation,
+                   bool transposed, IntList output_padding, int64_t groups);
+std::tuple<Tensor, Tensor, Tensor> convolution_backward(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
+                                                        std::optional<IntList> bias_sizes, IntList stride, IntList padding,
+                                                        IntList dilation, bool transposed, IntList output_padding, int64_t groups,
+                                                        IntList output_mask);
+Tensor constant_pad_nd(const Tensor& self, IntList pad, const Scalar& value = 0);
 Tensor max_pool2d(const Tensor& self, IntList kernel_size, IntList stride = {}, IntList padding = {0, 0}, IntList dilation = {1, 1},
                   bool ceil_mode = false);
 Tensor dropout(const Tensor& input, double p, bool train);

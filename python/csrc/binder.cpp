@@ -219,6 +219,19 @@ bool read(PyObject* o, const Arg& a, Arena& arena, Value& v) {
       if (!PyObject_TypeCheck(o, &GeneratorType)) return false;
       v = box(reinterpret_cast<PyGenerator*>(o)->value);
       return true;
+    case ArgType::BoolList: {
+      if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
+      Object seq(PySequence_Fast(o, ""));
+      const auto n = static_cast<size_t>(PySequence_Fast_GET_SIZE(seq.get()));
+      int64_t* p = arena.take_ints(n);
+      for (size_t i = 0; i < n; ++i) {
+        PyObject* item = PySequence_Fast_GET_ITEM(seq.get(), static_cast<Py_ssize_t>(i));
+        if (!PyBool_Check(item)) return false;
+        p[i] = item == Py_True;
+      }
+      v = box(IntList(p, n));
+      return true;
+    }
     case ArgType::TensorList: return read_tensors(o, false, arena, v);
     case ArgType::OptTensorList: return read_tensors(o, true, arena, v);
   }
@@ -235,6 +248,7 @@ const char* type_text(ArgType t) {
     case ArgType::Float: case ArgType::OptFloat: return "float";
     case ArgType::FloatList: return "tuple of floats";
     case ArgType::Bool: case ArgType::OptBool: return "bool";
+    case ArgType::BoolList: return "tuple of bools";
     case ArgType::Str: case ArgType::OptStr: return "str";
     case ArgType::DType: case ArgType::OptDType: return "torch.dtype";
     case ArgType::OptDevice: return "torch.device";

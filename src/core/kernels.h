@@ -94,6 +94,8 @@ struct Kernels {
   Kernel<void(const ConvShape& s, T x, T w, T bias, T y)> conv_forward{"conv_forward"};
   Kernel<void(const ConvShape& s, T dy, T w, T bias, T dx)> conv_backward_data{"conv_backward_data"};
   Kernel<void(const ConvShape& s, T x, T dy, T dw, T db)> conv_backward_weights{"conv_backward_weights"};
+  // db [channels]: the sums of dy [n, channels, ...]
+  Kernel<void(T dy, T db)> conv_bias_grad{"conv_bias_grad"};
 
   // ---- pooling over the last one to three dimensions; indices (may be undefined) are flat positions in the input image
   Kernel<void(T x, IntList kernel, IntList stride, IntList pad, IntList dilation, T y, T indices)> max_pool{"max_pool"};

@@ -1,7 +1,7 @@
 // Schema: the text that declares an op, parsed at compile time and compared there with the C++ signature.
 //   "add(Tensor self, Operand other, *, Scalar alpha=1) -> Tensor"
 // Types: Tensor Tensor? Tensor[] Tensor?[] Operand Scalar Scalar? int int? int[] int[N] int[]? float float? float[]
-// bool bool? str str? ScalarType ScalarType? Device? Layout? MemoryFormat? Generator?
+// bool bool? bool[N] str str? ScalarType ScalarType? Device? Layout? MemoryFormat? Generator?
 #pragma once
 #include <array>
 #include <optional>
@@ -17,6 +17,7 @@ class Generator;
 enum class ArgType : uint8_t {
   Tensor, OptTensor, TensorList, OptTensorList, Operand, Scalar, OptScalar, Int, OptInt, IntList, OptIntList, Float,
   OptFloat, FloatList, Bool, OptBool, Str, OptStr, DType, OptDType, OptDevice, OptLayout, OptFormat, OptGenerator,
+  BoolList,
 };
 
 struct SchemaArg {
@@ -99,7 +100,8 @@ constexpr Schema parse(std::string_view text) {
       a.list_size = type[bracket + 1] - '0';
       const bool optional = type.back() == '?';
       if (type.substr(0, bracket) == "int") a.type = optional ? ArgType::OptIntList : ArgType::IntList;
-      else throw "schema: only int lists have a size";
+      else if (type.substr(0, bracket) == "bool") a.type = ArgType::BoolList;
+      else throw "schema: only int and bool lists have a size";
     } else {
       a.type = type_of(type);
     }
@@ -120,7 +122,7 @@ constexpr bool fits(ArgType a) {
   else if constexpr (std::is_same_v<D, std::optional<Scalar>>) return a == ArgType::OptScalar;
   else if constexpr (std::is_same_v<D, int64_t>) return a == ArgType::Int;
   else if constexpr (std::is_same_v<D, std::optional<int64_t>>) return a == ArgType::OptInt;
-  else if constexpr (std::is_same_v<D, IntList>) return a == ArgType::IntList;
+  else if constexpr (std::is_same_v<D, IntList>) return a == ArgType::IntList || a == ArgType::BoolList;
   else if constexpr (std::is_same_v<D, std::optional<IntList>>) return a == ArgType::OptIntList;
   else if constexpr (std::is_same_v<D, double>) return a == ArgType::Float;
   else if constexpr (std::is_same_v<D, std::optional<double>>) return a == ArgType::OptFloat;
