@@ -312,18 +312,38 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
                          zero_infinity)
 
 
+def _check_linear_cross_entropy(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
+    if weight.dim() < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {weight.dim()}")
+    if input.shape[-1] != weight.shape[-1]:
+        raise RuntimeError(f"expected equal input and linear_weight last dimensions (in_features), got {input.shape[-1]} and "
+                           f"{weight.shape[-1]}, respectively")
+    if bias is not None and bias.shape != weight.shape[:-1]:
+        raise RuntimeError(f"expected linear_bias shape {tuple(weight.shape[:-1])}, got {tuple(bias.shape)}")
+    if input.dim() == 1 and weight.dim() > 2:
+        raise RuntimeError(f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} requires batched input, "
+                           f"(N, {weight.shape[-1]}), got unbatched input with shape {tuple(input.shape)}")
+
+
 def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Tensor | None = None,
                          weight: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None,
                          label_smoothing: float = 0.0, options: Any = None) -> Tensor:
     """`cross_entropy(linear(input, linear_weight, linear_bias), target)`; the logits' classes move to dimension 1.
 
-    `linear_weight` is (classes * product of further output sizes, features); `options` chooses how large the pieces of the
-    computation are and does not change its result.
+    `linear_weight` is (classes, *further sizes of the target, features), `linear_bias` the same without features; `options`
+    chooses how large the pieces of the computation are and does not change its result.
     """
+    _check_linear_cross_entropy(input, linear_weight, linear_bias)
+    if ignore_index is not None and target.is_floating_point():
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    outputs, features = linear_weight.shape[:-1], linear_weight.shape[-1]
     if ignore_index is None:
         ignore_index = -100
-    logits = _ops.linear(input, linear_weight, linear_bias)
-    if logits.dim() > 2:
-        logits = logits.movedim(-1, 1) if logits.dim() == target.dim() + 1 or logits.dim() == target.dim() else logits
+    flat_bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = _ops.linear(input, linear_weight.reshape(-1, features), flat_bias)
+    if len(outputs) > 1:
+        logits = logits.reshape(*input.shape[:-1], *outputs)
     return cross_entropy(logits, target, weight=weight, reduction=reduction, ignore_index=ignore_index,
                          label_smoothing=label_smoothing)

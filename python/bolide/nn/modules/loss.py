@@ -300,9 +300,14 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         self.linear = Linear(in_features, rows, bias=bias, device=device, dtype=dtype)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.linear_cross_entropy(input, self.linear.weight, target, linear_bias=self.linear.bias,
-                                      reduction=self.reduction, ignore_index=self.ignore_index,
-                                      label_smoothing=self.label_smoothing, weight=self.weight)
+        weight, bias = self.linear.weight, self.linear.bias
+        if self.out_features:
+            outputs = (self.num_classes, *self.out_features)
+            weight = weight.reshape(*outputs, -1)
+            bias = None if bias is None else bias.reshape(outputs)
+        return F.linear_cross_entropy(input, weight, target, linear_bias=bias, reduction=self.reduction,
+                                      ignore_index=self.ignore_index, label_smoothing=self.label_smoothing,
+                                      weight=self.weight, options=self.options)
 
     def extra_repr(self) -> str:
         return (f"in_features={self.linear.in_features}, num_classes={self.num_classes}, out_features={self.out_features}, "
