@@ -97,11 +97,11 @@ class StateMixin:
 
     def get_extra_state(self) -> Any:
         """More state for `state_dict`; a subclass that defines this defines `set_extra_state` too."""
-        raise RuntimeError("Module.get_extra_state() was reached though the module does not define it: this is a bug")
+        raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called: this is a bug.")
 
     def set_extra_state(self, state: Any) -> None:
         """Take what `get_extra_state` returned."""
-        raise RuntimeError("Module.set_extra_state() was reached though the module does not define it: this is a bug")
+        raise RuntimeError("Reached a code path in Module.set_extra_state() that should never be called: this is a bug.")
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         """Put this module's own entries into `destination`."""

@@ -103,6 +103,8 @@ def _parse_to(args: tuple, kwargs: dict) -> tuple:
             dtype = bolide.float64
         elif value is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got ({_typename(value)})")
+    if dtype is not None and not isinstance(dtype, bolide.dtype):
+        raise TypeError(f"to() received an invalid combination of arguments - got (dtype={_typename(dtype)}, )")
     if isinstance(device, (str, int)):
         device = bolide.device(device)
     return device, dtype, bool(non_blocking), memory_format
@@ -147,8 +149,8 @@ class Module(HookMixin, StateMixin):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         state = self.__dict__
         try:
-            hooked = (state["_forward_hooks"] or state["_forward_pre_hooks"] or state["_backward_hooks"]
-                      or state["_backward_pre_hooks"] or _hooks.any_global)
+            hooked = (state["_backward_hooks"] or state["_backward_pre_hooks"] or state["_forward_hooks"]
+                      or state["_forward_pre_hooks"] or _hooks.any_global)
         except KeyError as missing:
             raise AttributeError(f"'{type(self).__name__}' object has no attribute {missing}") from None
         if hooked:
@@ -481,8 +483,17 @@ class Module(HookMixin, StateMixin):
         device, dtype, non_blocking, memory_format = _parse_to(args, kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+        if dtype is not None and dtype.is_complex:
+            import warnings
+
+            warnings.warn("Complex modules are a new feature: some modules might not work as expected when using complex "
+                          "tensors as parameters or buffers.", stacklevel=2)
 
         def convert(t: Tensor) -> Tensor:
+            if t.device.type == "meta" and device is not None and device.type != "meta":
+                raise NotImplementedError("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
+                                          "instead of torch.nn.Module.to() when moving module from meta to a different "
+                                          "device.")
             own = dtype if t.is_floating_point() or t.is_complex() else None
             if memory_format is not None and t.dim() in (4, 5):
                 return t.to(device=device, dtype=own, non_blocking=non_blocking, memory_format=memory_format)
