@@ -15,6 +15,7 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
     init_io(m);
     init_cuda(m);
     init_shared(m);
+    init_modules(m);
     Py_RETURN_NONE;
   });
   if (!ok) {

@@ -98,5 +98,6 @@ void init_autograd(PyObject* m);
 void init_io(PyObject* m);
 void init_cuda(PyObject* m);
 void init_shared(PyObject* m);
+void init_modules(PyObject* m);
 
 }  // namespace bolide::python

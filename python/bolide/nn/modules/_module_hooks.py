@@ -1,7 +1,7 @@
 """The part of Module that registers hooks and calls a module that has some.
 
-`any_global` says whether a hook on all modules exists; Module.__call__ looks at it and at the module's own dictionaries, and
-takes the way through here only when one is set. Backward hooks stand on two identity functions of autograd: one around the
+The core knows whether a hook on the calls of all modules is set (`_follow_globals`) and looks into the module's own
+dictionaries; only when there is one, the call takes the way through here. Backward hooks stand on two identity functions of autograd: one around the
 inputs, whose backward sees the gradients of the inputs, and one around the outputs.
 """
 
@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from bolide import Tensor
+from bolide import _C, Tensor
 from bolide.utils.hooks import BackwardHook, RemovableHandle
-
-any_global = False
 
 _global_backward_pre_hooks: OrderedDict = OrderedDict()
 _global_backward_hooks: OrderedDict = OrderedDict()
@@ -32,20 +30,23 @@ def _has_any_global_hook() -> bool:
     return bool(_global_backward_pre_hooks or _global_backward_hooks or _global_forward_pre_hooks or _global_forward_hooks)
 
 
+def _follow_globals() -> None:
+    """Tells the core whether calls have to come here."""
+    _C._set_module_hooks(_has_any_global_hook())
+
+
 class _GlobalHandle(RemovableHandle):
-    """Keeps `any_global` right when the hook goes."""
+    """Tells the core when the hook goes."""
 
     def remove(self) -> None:
-        global any_global
         super().remove()
-        any_global = _has_any_global_hook()
+        _follow_globals()
 
 
 def _add_global(hooks: OrderedDict, hook: Any, *extra: Any) -> RemovableHandle:
-    global any_global
     handle = _GlobalHandle(hooks, extra_dict=list(extra) or None)
     hooks[handle.id] = hook
-    any_global = _has_any_global_hook()
+    _follow_globals()
     return handle
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import Any, Callable, Iterator
 
 import bolide
-from bolide import Tensor
+from bolide import _C, Tensor
 from bolide.nn.parameter import Buffer, Parameter, is_lazy
 
 from . import _module_hooks as _hooks
@@ -110,7 +110,7 @@ def _parse_to(args: tuple, kwargs: dict) -> tuple:
     return device, dtype, bool(non_blocking), memory_format
 
 
-class Module(HookMixin, StateMixin):
+class Module(HookMixin, StateMixin, _C._ModuleBase):
     """The base class of layers and models.
 
     A subclass makes its parts in `__init__` (after `super().__init__()`) and computes in `forward`. Parameters, buffers
@@ -146,16 +146,7 @@ class Module(HookMixin, StateMixin):
 
     # ---- the call ------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        state = self.__dict__
-        try:
-            hooked = (state["_backward_hooks"] or state["_backward_pre_hooks"] or state["_forward_hooks"]
-                      or state["_forward_pre_hooks"] or _hooks.any_global)
-        except KeyError as missing:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute {missing}") from None
-        if hooked:
-            return self._call_hooked(args, kwargs)
-        return self.forward(*args, **kwargs)
+    # `module(...)` comes from _ModuleBase: forward itself, or `_call_hooked` when there are hooks.
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         return Module.__call__(self, *args, **kwargs)
@@ -216,16 +207,14 @@ class Module(HookMixin, StateMixin):
         """The same as `add_module`."""
         self.add_module(name, module)
 
-    # ---- attributes ----------------------------------------------------------------------------
-
-    def __getattr__(self, name: str) -> Any:
-        state = self.__dict__
-        for home in ("_parameters", "_buffers", "_modules"):
-            if home in state and name in state[home]:
-                return state[home][name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    # ---- attributes (reading them is _ModuleBase's) --------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if not _C._set_plain(self, name, value):
+            self._set_registered(name, value)
+
+    def _set_registered(self, name: str, value: Any) -> None:
+        """The rest of `__setattr__`: the value, or what the name stood for, may be a parameter, a buffer or a module."""
         state = self.__dict__
         params = state.get("_parameters")
         if isinstance(value, Tensor) and isinstance(value, Parameter):
@@ -576,6 +565,32 @@ def _after(hooks: dict, module: Module, name: str, value: Any) -> Any:
         if changed is not None:
             value = changed
     return value
+
+
+def _note_module(module: Module, error: Exception) -> None:
+    """Notes on an error that leaves a call of `module` where in the model it came from: 'in encoder.0: Linear(...)'.
+
+    Every module on the way out adds its part in front, so the note ends up with the whole path.
+    """
+    inner, path, text = error.__dict__.get("_bolide_module", (None, "", ""))
+    if inner is None:
+        text = type(module).__name__ + (f"({module.extra_repr()})" if not module._modules else "")
+    else:
+        name = next((name for name, child in module._modules.items() if child is inner), None)
+        if name is None:
+            name = type(module).__name__ + "()"
+        path = f"{name}.{path}" if path else name
+    note = f"in {path}: {text}" if path else f"in {text}"
+    notes = error.__dict__.setdefault("__notes__", [])
+    former = error.__dict__.get("_bolide_note")
+    if former in notes:
+        notes[notes.index(former)] = note
+    else:
+        notes.append(note)
+    error._bolide_module, error._bolide_note = (module, path, text), note
+
+
+_C._set_module_class(Module, _note_module)
 
 
 def _same_kind(old: Tensor, new: Tensor) -> bool:

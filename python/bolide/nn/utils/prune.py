@@ -56,7 +56,7 @@ class BasePruningMethod(ABC):
         if importance_scores is None:
             importance_scores = original
         elif importance_scores.shape != original.shape:
-            raise AssertionError(f"importance_scores should have the same shape as parameter                 {name} of {module}")
+            raise AssertionError(f"importance_scores should have the same shape as parameter {name} of {module}")
         if former is not None:
             container = former
             if not isinstance(former, PruningContainer):
@@ -88,7 +88,7 @@ class BasePruningMethod(ABC):
         found = [k for k, hook in module._forward_pre_hooks.items()
                  if isinstance(hook, BasePruningMethod) and hook._tensor_name == name]
         if len(found) > 1:
-            raise AssertionError(f"Avoid adding multiple pruning hooks to the                same tensor {name} of module {module}. "
+            raise AssertionError(f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. "
                                  "Use a PruningContainer.")
         return module._forward_pre_hooks.pop(found[0]) if found else None
 
@@ -110,7 +110,7 @@ class BasePruningMethod(ABC):
     def remove(self, module: Any) -> None:
         """Makes the pruning permanent: one parameter again, with zeros in it."""
         if self._tensor_name is None:
-            raise AssertionError(f"Module {module} has to be pruned            before pruning can be removed")
+            raise AssertionError(f"Module {module} has to be pruned before pruning can be removed")
         name = self._tensor_name
         weight = self.apply_mask(module)
         if hasattr(module, name):
@@ -127,15 +127,9 @@ class PruningContainer(BasePruningMethod):
 
     def __init__(self, *args: Any) -> None:
         self._pruning_methods: tuple = ()
-        if not isinstance(args, Iterable):  # only one method
-            self._tensor_name = args._tensor_name
-            self.add_pruning_method(args)
-        elif len(args) == 1:
-            self._tensor_name = args[0]._tensor_name
-            self.add_pruning_method(args[0])
-        else:
-            for method in args:
-                self.add_pruning_method(method)
+        for method in args:
+            self._tensor_name = getattr(self, "_tensor_name", method._tensor_name)
+            self.add_pruning_method(method)
 
     def add_pruning_method(self, method: Any) -> None:
         """Adds a method at the end; it must prune the same parameter."""
