@@ -56,8 +56,6 @@ Tensor slice(const Tensor& self, int64_t dim = 0, std::optional<int64_t> start =
 Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length);
 Tensor diagonal(const Tensor& self, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
 Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step);
-Tensor real(const Tensor& self);
-Tensor conj(const Tensor& self);
 std::vector<Tensor> split(const Tensor& self, int64_t split_size, int64_t dim = 0);
 std::vector<Tensor> split_with_sizes(const Tensor& self, IntList split_sizes, int64_t dim = 0);
 std::vector<Tensor> unbind(const Tensor& self, int64_t dim = 0);
@@ -136,6 +134,69 @@ Tensor isnan(const Tensor& self);
 Tensor where(const Tensor& condition, const Operand& self, const Operand& other);
 Tensor masked_fill(const Tensor& self, const Tensor& mask, const Operand& value);
 Tensor clamp(const Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max);
+Tensor clamp(const Tensor& self, const Tensor& min, const Tensor& max);
+Tensor clamp_min(const Tensor& self, const Operand& min);
+Tensor clamp_max(const Tensor& self, const Operand& max);
+Tensor lerp(const Tensor& self, const Tensor& end, const Operand& weight);
+Tensor addcmul(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value = 1);
+Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value = 1);
+Tensor rpow(const Tensor& self, const Scalar& base);
+Tensor positive(const Tensor& self);
+Tensor isposinf(const Tensor& self);
+Tensor isneginf(const Tensor& self);
+Tensor isreal(const Tensor& self);
+Tensor signbit(const Tensor& self);
+Tensor nan_to_num(const Tensor& self, std::optional<double> nan = {}, std::optional<double> posinf = {}, std::optional<double> neginf = {});
+Tensor deg2rad(const Tensor& self);
+Tensor rad2deg(const Tensor& self);
+Tensor sinc(const Tensor& self);
+Tensor logit(const Tensor& self, std::optional<double> eps = {});
+std::tuple<Tensor, Tensor> frexp(const Tensor& self);
+Tensor copysign(const Tensor& self, const Operand& other);
+Tensor heaviside(const Tensor& self, const Tensor& values);
+Tensor nextafter(const Tensor& self, const Tensor& other);
+Tensor atan2(const Tensor& self, const Tensor& other);
+Tensor hypot(const Tensor& self, const Tensor& other);
+Tensor logaddexp(const Tensor& self, const Tensor& other);
+Tensor logaddexp2(const Tensor& self, const Tensor& other);
+Tensor fmax(const Tensor& self, const Tensor& other);
+Tensor fmin(const Tensor& self, const Tensor& other);
+Tensor ldexp(const Tensor& self, const Tensor& other);
+Tensor float_power(const Operand& self, const Operand& exponent);
+Tensor gcd(const Tensor& self, const Tensor& other);
+Tensor lcm(const Tensor& self, const Tensor& other);
+
+// complex numbers
+Tensor conj(const Tensor& self);
+Tensor conj_physical(const Tensor& self);
+Tensor real(const Tensor& self);
+Tensor imag(const Tensor& self);
+Tensor view_as_real(const Tensor& self);
+Tensor view_as_complex(const Tensor& self);
+Tensor complex(const Tensor& real, const Tensor& imag);
+Tensor polar(const Tensor& abs, const Tensor& angle);
+Tensor angle(const Tensor& self);
+
+// special functions
+Tensor lgamma(const Tensor& self);
+Tensor digamma(const Tensor& self);
+Tensor polygamma(int64_t n, const Tensor& self);
+Tensor erfinv(const Tensor& self);
+Tensor i0(const Tensor& self);
+Tensor igamma(const Tensor& self, const Tensor& other);
+Tensor igammac(const Tensor& self, const Tensor& other);
+Tensor xlogy(const Operand& self, const Operand& other);
+Tensor special_erfcx(const Tensor& self);
+Tensor special_ndtr(const Tensor& self);
+Tensor special_ndtri(const Tensor& self);
+Tensor special_log_ndtr(const Tensor& self);
+Tensor special_entr(const Tensor& self);
+Tensor special_i0e(const Tensor& self);
+Tensor special_i1(const Tensor& self);
+Tensor special_i1e(const Tensor& self);
+Tensor special_xlog1py(const Operand& self, const Operand& other);
+Tensor special_zeta(const Operand& self, const Operand& other);
+
 Tensor gelu(const Tensor& self, Str approximate = "none");
 
 // reductions

@@ -180,6 +180,19 @@ struct Register {
   }
 };
 
+/// Another name of a registered op: `const Alias<AbsOp> absolute_op("absolute");` after its Register.
+template <class Op>
+struct Alias {
+  explicit Alias(std::string_view name) {
+    const OpInfo& op = Register<Op>::info;
+    auto* info = new OpInfo(op);  // lives as long as the registry
+    auto* text = new std::string(std::string(name) + std::string(op.schema.overload.empty() ? "" : ".") +
+                                 std::string(op.schema.overload) + std::string(op.schema.text.substr(op.schema.text.find('('))));
+    info->schema = schema::parse(*text);
+    register_op(info);
+  }
+};
+
 /// The name in Op's schema, as a C string.
 template <class Op>
 struct NameOf {

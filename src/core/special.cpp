@@ -308,4 +308,24 @@ double spherical_bessel_j0(double x) {
   return std::fabs(x) < 1e-4 ? 1 - x * x / 6 : std::sin(x) / x;
 }
 
+// Maclaurin's series near 0, else through Bessel functions of order 1/3.
+double airy_ai(double x) {
+  if (std::isnan(x) || std::isinf(x)) return kNan;
+  if (x > 103.892) return 0;
+  if (std::fabs(x) < 1.5) {
+    double f = 1, g = x, f_sum = 1, g_sum = x;
+    const double cube = x * x * x;
+    for (int k = 1; k < 30; ++k) {
+      f *= cube / ((3.0 * k - 1) * (3.0 * k));
+      g *= cube / ((3.0 * k) * (3.0 * k + 1));
+      f_sum += f;
+      g_sum += g;
+    }
+    return 0.35502805388781724 * f_sum - 0.25881940379280680 * g_sum;
+  }
+  const double root = std::sqrt(std::fabs(x)), zeta = 2.0 / 3 * root * root * root;
+  if (x > 0) return root / (kPi * 1.7320508075688772) * std::cyl_bessel_k(1.0 / 3, zeta);
+  return root / 2 * (std::cyl_bessel_j(1.0 / 3, zeta) - std::cyl_neumann(1.0 / 3, zeta) / 1.7320508075688772);
+}
+
 }  // namespace bolide::special

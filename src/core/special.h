@@ -1,4 +1,4 @@
-// Map: gamma family | error functions and the normal distribution | incomplete gamma | Bessel functions
+// Map: gamma family | error functions and the normal distribution | incomplete gamma | Bessel functions | polynomials
 //
 // Special functions of doubles, near double precision; float goes through double and is rounded once. Poles and
 // arguments outside the domain give infinities and NaN as PyTorch's functions do.
@@ -35,5 +35,16 @@ double bessel_j1(double x);
 double bessel_y0(double x);
 double bessel_y1(double x);
 double spherical_bessel_j0(double x);
+double airy_ai(double x);
+
+// Orthogonal polynomials of degree n (polynomials.cpp).
+double chebyshev_t(double x, int64_t n);
+double chebyshev_u(double x, int64_t n);
+double chebyshev_v(double x, int64_t n);
+double chebyshev_w(double x, int64_t n);
+double hermite_h(double x, int64_t n);
+double hermite_he(double x, int64_t n);
+double laguerre_l(double x, int64_t n);
+double legendre_p(double x, int64_t n);
 
 }  // namespace bolide::special

@@ -1,13 +1,14 @@
 // fn: everything that scalar expressions may use besides T, casts, operators and literals. An expression is CPU code and
 // the text of device code at once (BOLIDE_EXPR), so this list is what a device's prelude has to define: keep it short.
 //
-// Map: what T is | powers, exponentials, logarithms, trigonometry | rounding, signs, tests | integers and remainders
+// Special functions compute in double. Map: what T is | powers, exponentials, logarithms, trigonometry | rounding, signs, tests | integers and remainders
 #pragma once
 #include <cmath>
 #include <complex>
 
 #include "bolide/dtype.h"
 #include "core/math.h"
+#include "core/special.h"
 
 #define BOLIDE_FN template <class T> [[gnu::always_inline]] inline
 
@@ -76,6 +77,18 @@ BOLIDE_FN T atan2(T a, T b) { return std::atan2(a, b); }
 BOLIDE_FN T hypot(T a, T b) { return std::hypot(a, b); }
 BOLIDE_FN T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
 BOLIDE_FN T log_sigmoid(T x) { return (x < T(0) ? x : T(0)) - log1p(exp(x < T(0) ? x : -x)); }
+/// log(exp(a) + exp(b)); of complex numbers the one with the larger real part leads.
+BOLIDE_FN T logaddexp(T a, T b) {
+  if constexpr (is_complex_v<T>) {
+    if (a.real() != a.real() || a.imag() != a.imag()) return a;
+    if (b.real() != b.real() || b.imag() != b.imag()) return b;
+    const bool first = a.real() > b.real();
+    const T top = first ? a : b, other = first ? b : a;
+    if (std::isinf(top.real()) && top.real() == other.real())
+      return top.real() < 0 ? top : std::log(std::exp(a) + std::exp(b));
+    return top + log1p(std::exp(other - top));
+  } else return math::logaddexp(a, b);
+}
 BOLIDE_FN T reciprocal(T x) { return T(1) / x; }
 
 // ---- rounding, signs, tests ------------------------------------------------------------------
@@ -94,15 +107,63 @@ BOLIDE_FN real_t<T> abs(T x) {
   else if constexpr (is_floating_v<T>) return std::fabs(x);
   else return static_cast<T>(x < T(0) ? -x : x);
 }
-BOLIDE_FN T copysign(T x, T sign) { return std::copysign(x, sign); }
-BOLIDE_FN T nan() { return T(__builtin_nan("")); }
-BOLIDE_FN T infinity() { return T(__builtin_inf()); }
 BOLIDE_FN bool is_nan(T x) {
   if constexpr (is_integral_v<T>) return (void)x, false;
   else return x != x;
 }
+/// The larger (smaller) of both; NaN wins.
+BOLIDE_FN T at_least(T x, T lo) { return x >= lo || is_nan(x) ? x : lo; }
+BOLIDE_FN T at_most(T x, T hi) { return x <= hi || is_nan(x) ? x : hi; }
+BOLIDE_FN T copysign(T x, T sign) { return std::copysign(x, sign); }
+BOLIDE_FN T nan() { return T(__builtin_nan("")); }
+BOLIDE_FN T infinity() { return T(__builtin_inf()); }
 BOLIDE_FN bool is_inf(T x) { return __builtin_isinf(x); }
 BOLIDE_FN bool is_finite(T x) { return __builtin_isfinite(x); }
+
+/// The neighbour of a towards b, in T's own spacing.
+BOLIDE_FN T nextafter(T a, T b) {
+  if constexpr (is_floating_v<T>) return std::nextafter(a, b);
+  else {  // 16 bits: neighbours have neighbouring bit patterns
+    const float x = a, y = b;
+    if (x != x || y != y) return T(x + y);
+    if (x == y) return b;
+    if (x == 0) return T::from_bits(static_cast<uint16_t>(y > 0 ? 1 : 0x8001));
+    return T::from_bits(static_cast<uint16_t>((y > x) == (x > 0) ? a.bits + 1 : a.bits - 1));
+  }
+}
+BOLIDE_FN bool sign_bit(T x) {
+  if constexpr (is_floating_v<T>) return std::signbit(x);
+  else return x < T(0);
+}
+/// x = mantissa 2^exponent with the mantissa in [0.5, 1).
+BOLIDE_FN T mantissa(T x) { int e; return std::frexp(x, &e); }
+BOLIDE_FN int32_t exponent(T x) {
+  int e = 0;
+  if (is_finite(x)) std::frexp(x, &e);
+  return e;
+}
+
+// ---- special functions -----------------------------------------------------------------------
+
+#define BOLIDE_FN_SPECIAL(name) \
+  BOLIDE_FN T name(T x) { return T(special::name(double(x))); }
+BOLIDE_FN_SPECIAL(lgamma) BOLIDE_FN_SPECIAL(digamma) BOLIDE_FN_SPECIAL(erfinv) BOLIDE_FN_SPECIAL(erfcx)
+BOLIDE_FN_SPECIAL(ndtri) BOLIDE_FN_SPECIAL(log_ndtr) BOLIDE_FN_SPECIAL(i0) BOLIDE_FN_SPECIAL(i0e)
+BOLIDE_FN_SPECIAL(i1) BOLIDE_FN_SPECIAL(i1e) BOLIDE_FN_SPECIAL(k0) BOLIDE_FN_SPECIAL(k0e) BOLIDE_FN_SPECIAL(k1)
+BOLIDE_FN_SPECIAL(k1e) BOLIDE_FN_SPECIAL(bessel_j0) BOLIDE_FN_SPECIAL(bessel_j1) BOLIDE_FN_SPECIAL(bessel_y0)
+BOLIDE_FN_SPECIAL(bessel_y1) BOLIDE_FN_SPECIAL(spherical_bessel_j0) BOLIDE_FN_SPECIAL(airy_ai)
+#undef BOLIDE_FN_SPECIAL
+BOLIDE_FN T polygamma(int64_t n, T x) { return T(special::polygamma(n, double(x))); }
+BOLIDE_FN T zeta(T s, T q) { return T(special::zeta(double(s), double(q))); }
+BOLIDE_FN T igamma(T a, T x) { return T(special::igamma(double(a), double(x))); }
+BOLIDE_FN T igammac(T a, T x) { return T(special::igammac(double(a), double(x))); }
+// orthogonal polynomials of degree n
+#define BOLIDE_FN_POLYNOMIAL(name) \
+  BOLIDE_FN T name(T x, T n) { return T(special::name(double(x), int64_t(n))); }
+BOLIDE_FN_POLYNOMIAL(chebyshev_t) BOLIDE_FN_POLYNOMIAL(chebyshev_u) BOLIDE_FN_POLYNOMIAL(chebyshev_v)
+BOLIDE_FN_POLYNOMIAL(chebyshev_w) BOLIDE_FN_POLYNOMIAL(hermite_h) BOLIDE_FN_POLYNOMIAL(hermite_he)
+BOLIDE_FN_POLYNOMIAL(laguerre_l) BOLIDE_FN_POLYNOMIAL(legendre_p)
+#undef BOLIDE_FN_POLYNOMIAL
 
 // ---- integers and remainders -----------------------------------------------------------------
 
@@ -136,6 +197,16 @@ inline T py_mod(T a, T b) {
     T m = std::fmod(a, b);
     return m != T(0) && ((b < T(0)) != (m < T(0))) ? m + b : m;
   }
+}
+BOLIDE_FN T gcd(T a, T b) {
+  using U = unsigned_of<T>;
+  U x = a < 0 ? U(0) - U(a) : U(a), y = b < 0 ? U(0) - U(b) : U(b);
+  while (y) {
+    const U r = x % y;
+    x = y;
+    y = r;
+  }
+  return static_cast<T>(x);
 }
 /// a ** b with wrap-around; a negative power of anything but 1 and -1 is 0.
 template <class T>

@@ -60,6 +60,7 @@ struct Sub {
 };
 Tensor sub(const Tensor& self, const Operand& other, const Scalar& alpha) { return call<Sub>(self, other, alpha); }
 const Register<Sub> sub_op;
+const Alias<Sub> subtract_op("subtract");
 
 // other - alpha * self.
 struct Rsub {
@@ -95,6 +96,7 @@ struct Mul : SameBinary<Mul> {
 Tensor mul(const Tensor& self, const Operand& other) { return call<Mul>(self, other); }
 const Tensor& mul_(const Tensor& self, const Operand& other) { return call_<Mul>(self, other); }
 const Register<Mul> mul_op;
+const Alias<Mul> multiply_op("multiply");
 
 // self / other, true division; rounding_mode "trunc" or "floor" rounds and keeps integers.
 struct Div {
@@ -141,6 +143,15 @@ struct Div {
 Tensor div(const Tensor& self, const Operand& other, std::optional<Str> mode) { return call<Div>(self, other, mode); }
 Tensor div(const Tensor& self, const Operand& other) { return call<Div>(self, other, std::optional<Str>()); }
 const Register<Div> div_op;
+const Alias<Div> divide_op("divide");
+
+struct TrueDivide {
+  static constexpr auto schema = "true_divide(Tensor self, Operand other) -> Tensor";
+  static constexpr auto kind = Kind::Composed;
+  static constexpr uint8_t variants = kInPlace | kOut;
+  static Tensor forward(const Tensor& self, const Operand& other) { return div(self, other); }
+};
+const Register<TrueDivide> true_divide_op;
 
 // floor(self / other).
 struct FloorDivide {

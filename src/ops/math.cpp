@@ -12,20 +12,20 @@ struct ExpOp : FloatUnary<ExpOp> {
 Tensor exp(const Tensor& self) { return call<ExpOp>(self); }
 const Register<ExpOp> exp_op;
 
-struct Expm1Op : FloatUnary<Expm1Op, Floats> {
+struct Expm1Op : FloatUnary<Expm1Op> {
   static constexpr auto schema = "expm1(Tensor self) -> Tensor";
   BOLIDE_EXPR(At, T operator()(T x) const { return fn::expm1(x); })
   static constexpr auto saved = saves(out<0>);
-  static Grads backward(const Call& c, const Tensor& g) { return mul(g, add(c.out(), 1)); }
+  static Grads backward(const Call& c, const Tensor& g) { return mul(g, conj(add(c.out(), 1))); }
 };
 Tensor expm1(const Tensor& self) { return call<Expm1Op>(self); }
 const Register<Expm1Op> expm1_op;
 
-struct Exp2Op : FloatUnary<Exp2Op, Floats> {
+struct Exp2Op : FloatUnary<Exp2Op> {
   static constexpr auto schema = "exp2(Tensor self) -> Tensor";
   BOLIDE_EXPR(At, T operator()(T x) const { return fn::exp2(x); })
   static constexpr auto saved = saves(out<0>);
-  static Grads backward(const Call& c, const Tensor& g) { return mul(mul(g, c.out()), M_LN2); }
+  static Grads backward(const Call& c, const Tensor& g) { return mul(mul(g, conj(c.out())), M_LN2); }
 };
 Tensor exp2(const Tensor& self) { return call<Exp2Op>(self); }
 const Register<Exp2Op> exp2_op;
@@ -39,20 +39,20 @@ struct LogOp : FloatUnary<LogOp> {
 Tensor log(const Tensor& self) { return call<LogOp>(self); }
 const Register<LogOp> log_op;
 
-struct Log1pOp : FloatUnary<Log1pOp, Floats> {
+struct Log1pOp : FloatUnary<Log1pOp> {
   static constexpr auto schema = "log1p(Tensor self) -> Tensor";
   BOLIDE_EXPR(At, T operator()(T x) const { return fn::log1p(x); })
   static constexpr auto saved = saves(in<0>);
-  static Grads backward(const Call& c, const Tensor& g) { return div(g, add(c.in(0), 1)); }
+  static Grads backward(const Call& c, const Tensor& g) { return div(g, conj(add(c.in(0), 1))); }
 };
 Tensor log1p(const Tensor& self) { return call<Log1pOp>(self); }
 const Register<Log1pOp> log1p_op;
 
-struct Log2Op : FloatUnary<Log2Op, Floats> {
+struct Log2Op : FloatUnary<Log2Op> {
   static constexpr auto schema = "log2(Tensor self) -> Tensor";
   BOLIDE_EXPR(At, T operator()(T x) const { return fn::log2(x); })
   static constexpr auto saved = saves(in<0>);
-  static Grads backward(const Call& c, const Tensor& g) { return div(g, mul(c.in(0), M_LN2)); }
+  static Grads backward(const Call& c, const Tensor& g) { return div(g, mul(conj(c.in(0)), M_LN2)); }
 };
 Tensor log2(const Tensor& self) { return call<Log2Op>(self); }
 const Register<Log2Op> log2_op;
@@ -128,6 +128,7 @@ struct AsinOp : FloatUnary<AsinOp> {
 };
 Tensor asin(const Tensor& self) { return call<AsinOp>(self); }
 const Register<AsinOp> asin_op;
+const Alias<AsinOp> arcsin_op("arcsin");
 
 struct AcosOp : FloatUnary<AcosOp> {
   static constexpr auto schema = "acos(Tensor self) -> Tensor";
@@ -137,6 +138,7 @@ struct AcosOp : FloatUnary<AcosOp> {
 };
 Tensor acos(const Tensor& self) { return call<AcosOp>(self); }
 const Register<AcosOp> acos_op;
+const Alias<AcosOp> arccos_op("arccos");
 
 struct AtanOp : FloatUnary<AtanOp> {
   static constexpr auto schema = "atan(Tensor self) -> Tensor";
@@ -146,6 +148,7 @@ struct AtanOp : FloatUnary<AtanOp> {
 };
 Tensor atan(const Tensor& self) { return call<AtanOp>(self); }
 const Register<AtanOp> atan_op;
+const Alias<AtanOp> arctan_op("arctan");
 
 struct SinhOp : FloatUnary<SinhOp> {
   static constexpr auto schema = "sinh(Tensor self) -> Tensor";
@@ -173,8 +176,9 @@ struct AsinhOp : FloatUnary<AsinhOp> {
 };
 Tensor asinh(const Tensor& self) { return call<AsinhOp>(self); }
 const Register<AsinhOp> asinh_op;
+const Alias<AsinhOp> arcsinh_op("arcsinh");
 
-struct AcoshOp : FloatUnary<AcoshOp, Floats> {
+struct AcoshOp : FloatUnary<AcoshOp> {
   static constexpr auto schema = "acosh(Tensor self) -> Tensor";
   BOLIDE_EXPR(At, T operator()(T x) const { return fn::acosh(x); })
   static constexpr auto saved = saves(in<0>);
@@ -182,6 +186,7 @@ struct AcoshOp : FloatUnary<AcoshOp, Floats> {
 };
 Tensor acosh(const Tensor& self) { return call<AcoshOp>(self); }
 const Register<AcoshOp> acosh_op;
+const Alias<AcoshOp> arccosh_op("arccosh");
 
 struct AtanhOp : FloatUnary<AtanhOp> {
   static constexpr auto schema = "atanh(Tensor self) -> Tensor";
@@ -191,6 +196,7 @@ struct AtanhOp : FloatUnary<AtanhOp> {
 };
 Tensor atanh(const Tensor& self) { return call<AtanhOp>(self); }
 const Register<AtanhOp> atanh_op;
+const Alias<AtanhOp> arctanh_op("arctanh");
 
 struct ErfOp : FloatUnary<ErfOp, Floats> {
   static constexpr auto schema = "erf(Tensor self) -> Tensor";

@@ -405,22 +405,6 @@ struct Unfold {
 Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step) { return call<Unfold>(self, dimension, size, step); }
 const Register<Unfold> unfold_op;
 
-struct Real {
-  static constexpr auto schema = "real(Tensor self) -> Tensor";
-  VIEW_OP
-  static Tensor forward(const Tensor& self) {
-    if (!is_complex(self.dtype())) return self;
-    Tensor t = self.view_as_layout(self.sizes(), self.strides(), self.storage_offset() * 2);
-    for (auto& s : t->strides) s *= 2;
-    t->dtype = real_of(self.dtype());
-    t->refresh();
-    return t;
-  }
-  static Grads backward(const Call& c, const Tensor& g) { return cast(g, c.meta(0).dtype); }
-};
-Tensor real(const Tensor& self) { return is_complex(self.dtype()) ? call<Real>(self) : self; }
-const Register<Real> real_op;
-
 struct Detach {
   static constexpr auto schema = "detach(Tensor self) -> Tensor";
   static constexpr auto kind = Kind::Composed;
