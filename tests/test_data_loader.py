@@ -415,7 +415,7 @@ def test_no_worker_outlives_its_loop():
     for _ in D.DataLoader(Rows(100), num_workers=2):
         break
     gc.collect()
-    assert children() == before
+    assert children() <= before
 
 
 def run(code, **kwargs):
