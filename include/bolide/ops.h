@@ -308,6 +308,23 @@ const Tensor& uniform_(const Tensor& self, double from = 0, double to = 1, Gener
 const Tensor& normal_(const Tensor& self, double mean = 0, double std = 1, Generator* generator = nullptr);
 const Tensor& bernoulli_(const Tensor& self, double p = 0.5, Generator* generator = nullptr);
 
+// optimizer steps of whole groups, in place; `state_steps` holds the number of each step, counted from 1 by the caller.
+// An empty max_exp_avg_sqs or momentum_buffers means that there are none.
+struct AdamStep {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  bool decoupled = false, maximize = false;  // decoupled: AdamW
+};
+void adam_step_(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
+                TensorList state_steps, const AdamStep& options);
+struct SgdStep {
+  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
+  bool nesterov = false, maximize = false;
+  bool first = false;  // the buffers are new: their contents do not count
+};
+void sgd_step_(TensorList self, TensorList grads, TensorList momentum_buffers, const SgdStep& options);
+/// The sum of squares of each tensor, as float64.
+Tensor sums_of_squares(TensorList self);
+
 // operators
 inline Tensor operator+(const Tensor& a, const Operand& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Operand& b) { return sub(a, b); }

@@ -38,6 +38,10 @@ def __getattr__(name):
         return getattr(_importlib.import_module(".serialization", __name__), name)
     if name in ("set_printoptions", "get_printoptions"):
         return getattr(_importlib.import_module("._tensor_str", __name__), name)
+    if name.endswith("Storage") or name == "is_storage":
+        return getattr(_importlib.import_module(".storage", __name__), name)
+    if name.startswith("_foreach_"):
+        return getattr(_importlib.import_module("._foreach", __name__), name)
     if name.startswith("_") and not name.startswith("__") and hasattr(_C, name):  # what `import *` leaves out
         return getattr(_C, name)
     raise AttributeError(f"module 'bolide' has no attribute '{name}'")

@@ -16,6 +16,7 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
     init_cuda(m);
     init_shared(m);
     init_modules(m);
+    init_optim(m);
     Py_RETURN_NONE;
   });
   if (!ok) {

@@ -99,5 +99,6 @@ void init_io(PyObject* m);
 void init_cuda(PyObject* m);
 void init_shared(PyObject* m);
 void init_modules(PyObject* m);
+void init_optim(PyObject* m);
 
 }  // namespace bolide::python

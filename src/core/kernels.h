@@ -141,11 +141,14 @@ struct Kernels {
   // y = x * mask / (1 - p); mask (bool) is written
   Kernel<void(T x, double p, T y, T mask, Generator* g)> dropout{"dropout"};
 
-  // ---- optimizer steps over many tensors in one call; lists have one length, all contiguous
+  // ---- optimizer steps over many tensors in one call; lists have one length, or none where a column is not used. The
+  // tensors of a row are float or double and dense in one order of dimensions, so that kernels see flat arrays
   struct Adam { double lr, beta1, beta2, eps, weight_decay; bool decoupled, maximize; };
   Kernel<void(TensorList p, TensorList g, TensorList first, TensorList second, TensorList max_second, std::span<const double> steps, const Adam& s)> adam{"adam"};
   struct Sgd { double lr, momentum, dampening, weight_decay; bool nesterov, maximize, first; };
   Kernel<void(TensorList p, TensorList g, TensorList buffers, const Sgd& s)> sgd{"sgd"};
+  // sums[i] (double) = the sum of squares of x[i], which is dense
+  Kernel<void(TensorList x, T sums)> sums_of_squares{"sums_of_squares"};
 };
 
 extern Kernels g_kernels[3];  // by DeviceType; constant-initialised, so that files may fill it in any order

@@ -158,7 +158,9 @@ struct Register {
   Register() {
     info.schema = schema::parse(Op::schema);
     if constexpr (requires { Op::kind; }) info.kind = Op::kind;
-    info.in_place = info.schema.name.size() > 1 && info.schema.name.ends_with('_') && !info.schema.name.ends_with("__");
+    // ops that write lists of tensors count their versions themselves
+    info.in_place = info.schema.name.size() > 1 && info.schema.name.ends_with('_') && !info.schema.name.ends_with("__") &&
+                    info.schema.args[0].type == ArgType::Tensor;
     info.takes_out = F::kSkip == 1;
     if (!info.in_place && info.kind == Kind::Pointwise) info.variants = kInPlace | kOut;
     if (!info.in_place && (info.kind == Kind::Reduction || info.kind == Kind::Matrix || info.kind == Kind::Index)) info.variants = kOut;

@@ -1,4 +1,6 @@
 // Fused optimizer steps: one op updates all parameters of a group. Map: layout of the lists | Adam | SGD | norms.
+#include <algorithm>
+
 #include "bolide/ops.h"
 #include "core/kernels.h"
 
@@ -194,13 +196,14 @@ const Register<SumsOfSquares> sums_of_squares_op;
 
 }  // namespace
 
-void _fused_adam_(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
-                  TensorList state_steps, const AdamOptions& o) {
-  adam_group("_fused_adam_", {self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps},
+void adam_step_(TensorList self, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
+                TensorList state_steps, const AdamStep& o) {
+  adam_group("adam_step_", {self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps},
              {o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.decoupled, o.maximize}, !max_exp_avg_sqs.empty(), {}, {});
 }
-void _fused_sgd_(TensorList self, TensorList grads, TensorList momentum_buffers, const SgdOptions& o, bool first) {
-  FusedSgd::forward(self, grads, momentum_buffers, o.weight_decay, o.momentum, o.lr, o.dampening, o.nesterov, o.maximize, first, {}, {});
+void sgd_step_(TensorList self, TensorList grads, TensorList momentum_buffers, const SgdStep& o) {
+  FusedSgd::forward(self, grads, momentum_buffers, o.weight_decay, o.momentum, o.lr, o.dampening, o.nesterov, o.maximize, o.first, {}, {});
 }
+Tensor sums_of_squares(TensorList self) { return SumsOfSquares::forward(self); }
 
 }  // namespace bolide

@@ -307,7 +307,7 @@ TEST_CASE("optimizer steps follow their formulas") {
           const double used = amsgrad ? std::max(nv, top[i]) : nv;
           want[i] -= lr / (1 - std::pow(b1, 3)) * nm / (std::sqrt(used / (1 - std::pow(b2, 3))) + eps);
         }
-        k::adam_step(p.data(), g.data(), m.data(), v.data(), amsgrad ? top.data() : nullptr, n, {lr, b1, b2, eps, wd, decoupled, true, 3});
+        k::adam_step(p.data(), g.data(), m.data(), v.data(), amsgrad ? top.data() : nullptr, n, {lr, b1, b2, eps, wd, decoupled, true, 1 - std::pow(b1, 3), 1 - std::pow(b2, 3)});
         near(p, want);
       }
     for (bool nesterov : {false, true}) {

@@ -13,8 +13,8 @@ class Adam(Optimizer):
     """Adam: steps along the running mean of the gradient, scaled by the root of its running square.
 
     State of a parameter: ``step`` (0-d), ``exp_avg``, ``exp_avg_sq``, with ``amsgrad`` also ``max_exp_avg_sq``.
-    One fused call updates all parameters of a group, and counts their ``step`` tensors up itself (elsewhere the caller
-    of that op counts). ``foreach``, ``fused`` and ``capturable`` are accepted and change nothing on the CPU.
+    One fused call updates all parameters of a group. ``foreach``, ``fused`` and ``capturable`` are accepted and change
+    nothing on the CPU.
     """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,
@@ -43,21 +43,26 @@ class Adam(Optimizer):
     def step(self, closure=None):
         """One update of all parameters that have a gradient; returns the closure's loss, if there is a closure."""
         loss = _loss_of(closure)
-        plain, state = not self._is_complex(), self.state
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            if not params:
-                continue
-            states = [state[p] for p in params]
-            for p, s in zip(params, states):
-                if not s:
-                    self._start(group, p, s)
-            if plain and not group["differentiable"]:
-                self._fused(group, params, states)
-            else:
-                for p, s in zip(params, states):
-                    self._single(group, p, s)
+            if group["differentiable"] or not _C._adam_group(
+                    group["params"], self.state, group["lr"], group["betas"], group["eps"], group["weight_decay"],
+                    group["amsgrad"], group["maximize"], group["decoupled_weight_decay"]):
+                self._step_group(group)
         return loss
+
+    def _step_group(self, group):
+        """The general way: a first step, layouts that differ, halves, complex numbers, steps that are differentiated."""
+        params = [p for p in group["params"] if p.grad is not None]
+        states = [self.state[p] for p in params]
+        for p, s in zip(params, states):
+            if not s:
+                self._start(group, p, s)
+        fused = [(p, s) for p, s in zip(params, states) if _fits(group, p)]
+        if fused:
+            self._fused(group, *zip(*fused))
+        for p, s in zip(params, states):
+            if not _fits(group, p):
+                self._single(group, p, s)
 
     @staticmethod
     def _start(group, param, state):
@@ -70,11 +75,13 @@ class Adam(Optimizer):
     @staticmethod
     def _fused(group, params, states):
         beta1, beta2 = group["betas"]
+        for s in states:
+            s["step"] += 1
         op = _C._ops._fused_adamw_ if group["decoupled_weight_decay"] else _C._ops._fused_adam_
-        op(params, [p.grad for p in params], [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states],
+        op(list(params), [p.grad for p in params], [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states],
            [s["max_exp_avg_sq"] for s in states] if group["amsgrad"] else [], [s["step"] for s in states],
            lr=float(group["lr"]), beta1=float(beta1), beta2=float(beta2), weight_decay=float(group["weight_decay"]),
-           eps=float(group["eps"]), amsgrad=group["amsgrad"], maximize=group["maximize"])
+           eps=float(group["eps"]), amsgrad=bool(group["amsgrad"]), maximize=bool(group["maximize"]))
 
     @staticmethod
     def _single(group, owner, state):
@@ -102,3 +109,9 @@ class Adam(Optimizer):
             param.addcdiv_(mean.clone(), denominator / (-lr / correction1))
         else:
             param.addcdiv_(mean, denominator, value=-float(lr) / _get_value(correction1))
+
+
+def _fits(group, param):
+    """Whether the fused step computes what plain ops would: float or double, not recorded."""
+    return (not group["differentiable"] and param.dtype in (bolide.float32, bolide.float64)
+            and param.grad.layout is bolide.strided and param.grad.dtype is param.dtype)

@@ -3,6 +3,7 @@
 import bolide
 
 from .. import _C
+from .adam import _fits
 from .optimizer import (Optimizer, _check_fused, _check_lr, _check_nonnegative, _loss_of, _no_sparse,
                         _use_grad_for_differentiable)
 
@@ -35,21 +36,28 @@ class SGD(Optimizer):
     def step(self, closure=None):
         """One update of all parameters that have a gradient; returns the closure's loss, if there is a closure."""
         loss = _loss_of(closure)
-        plain = not self._is_complex()
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            if params:
-                if plain and not group["differentiable"]:
-                    self._fused(group, params)
-                else:
-                    for p in params:
-                        self._single(group, p)
+            if group["differentiable"] or not _C._sgd_group(
+                    group["params"], self.state, group["lr"], group["momentum"], group["dampening"], group["weight_decay"],
+                    group["nesterov"], group["maximize"]):
+                self._step_group(group)
         return loss
+
+    def _step_group(self, group):
+        """The general way: a first step with momentum, halves, complex numbers, sparse gradients, recorded steps."""
+        params = [p for p in group["params"] if p.grad is not None]
+        fused = [p for p in params if _fits(group, p)]
+        if fused:
+            self._fused(group, fused)
+        for p in params:
+            if not _fits(group, p):
+                self._single(group, p)
 
     def _fused(self, group, params):
         grads = [p.grad for p in params]
         options = {"weight_decay": float(group["weight_decay"]), "momentum": float(group["momentum"]), "lr": float(group["lr"]),
-                   "dampening": float(group["dampening"]), "nesterov": group["nesterov"], "maximize": group["maximize"]}
+                   "dampening": float(group["dampening"]), "nesterov": bool(group["nesterov"]),
+                   "maximize": bool(group["maximize"])}
         if not group["momentum"]:
             _C._ops._fused_sgd_(params, grads, [], is_first_step=False, **options)
             return

@@ -16,8 +16,7 @@ template <class T> [[gnu::always_inline]] inline T fused(T a, T b, T c) {
 template <class T, bool kMax>
 void adam_range(T* p, const T* g, T* first, T* second, T* top, int64_t begin, int64_t end, const AdamStep& s) {
   const T shrink = T(1 - s.lr * s.weight_decay), decay = T(s.weight_decay), sign = s.maximize ? T(-1) : T(1);
-  const double correction1 = 1 - std::pow(s.beta1, double(s.step)), correction2 = 1 - std::pow(s.beta2, double(s.step));
-  const T rate = T(-(s.lr / correction1)), root = T(std::sqrt(correction2)), eps = T(s.eps);
+  const T rate = T(-(s.lr / s.correction1)), root = T(std::sqrt(s.correction2)), eps = T(s.eps);
   const T weight1 = T(1 - s.beta1), beta2 = T(s.beta2), weight2 = T(1 - s.beta2);
   const T coupled = s.decoupled ? T(0) : decay, kept = s.decoupled ? shrink : T(1);
 #pragma GCC ivdep

@@ -120,7 +120,7 @@ struct AdamStep {
   double lr, beta1, beta2, eps, weight_decay;
   bool decoupled;  // AdamW
   bool maximize;
-  int64_t step;    // from 1
+  double correction1, correction2;  // 1 - beta^step
 };
 // max_second may be null (no amsgrad).
 template <class T> void adam_step(T* p, const T* g, T* first, T* second, T* max_second, int64_t n, const AdamStep& s);
