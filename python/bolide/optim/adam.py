@@ -3,8 +3,9 @@
 import bolide
 
 from .. import _C
-from .optimizer import (Optimizer, _check_betas, _check_fused, _check_lr, _check_nonnegative, _dispatch_sqrt, _get_value, _loss_of,
-                        _no_sparse, _real, _use_grad_for_differentiable, _zero_step)
+from .optimizer import (Optimizer, _check_betas, _check_capturable, _check_fused, _check_lr,
+                        _check_nonnegative, _dispatch_sqrt, _get_value, _loss_of, _no_sparse, _real,
+                        _use_grad_for_differentiable, _zero_step)
 
 __all__ = ["Adam"]
 
@@ -44,6 +45,7 @@ class Adam(Optimizer):
         """One update of all parameters that have a gradient; returns the closure's loss, if there is a closure."""
         loss = _loss_of(closure)
         for group in self.param_groups:
+            _check_capturable(group)
             if group["differentiable"] or not _C._adam_group(
                     group["params"], self.state, group["lr"], group["betas"], group["eps"], group["weight_decay"],
                     group["amsgrad"], group["maximize"], group["decoupled_weight_decay"]):

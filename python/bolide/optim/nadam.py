@@ -2,8 +2,9 @@
 
 import bolide
 
-from .optimizer import (Optimizer, _check_betas, _check_lr, _check_nonnegative, _get_scalar_dtype, _get_value, _loss_of, _no_sparse,
-                        _real, _use_grad_for_differentiable, _zero_step)
+from .optimizer import (Optimizer, _check_betas, _check_capturable, _check_lr, _check_nonnegative,
+                        _get_scalar_dtype, _get_value, _loss_of, _no_sparse, _real,
+                        _use_grad_for_differentiable, _zero_step)
 
 __all__ = ["NAdam"]
 
@@ -36,6 +37,7 @@ class NAdam(Optimizer):
         """One update of all parameters that have a gradient; returns the closure's loss, if there is a closure."""
         loss = _loss_of(closure)
         for group in self.param_groups:
+            _check_capturable(group, "params, mu_products and state_steps")
             for p in group["params"]:
                 if p.grad is not None:
                     self._update(group, p, self.state[p])

@@ -111,7 +111,16 @@ def _get_scalar_dtype(is_fused=None):
 
 
 def _get_capturable_supported_devices(supports_xla=True):
-    return ["cuda"]
+    return ["cuda", "xpu", "hpu", "privateuseone"] + ["xla"] * supports_xla
+
+
+def _check_capturable(group, what="params and state_steps", supports_xla=True):
+    """Throws AssertionError where ``capturable`` is asked for parameters whose steps no graph can capture."""
+    if not group["capturable"]:
+        return
+    devices = _get_capturable_supported_devices(supports_xla)
+    if any(p.device.type not in devices for p in group["params"] if p.grad is not None):
+        raise AssertionError(f"If capturable=True, {what} must be on supported devices: {devices}.")
 
 
 def _default_to_fused_or_foreach(params, differentiable, use_fused=False):

@@ -2,8 +2,8 @@
 
 import bolide
 
-from .optimizer import (Optimizer, _check_lr, _check_nonnegative, _loss_of, _no_sparse, _real, _use_grad_for_differentiable,
-                        _zero_step)
+from .optimizer import (Optimizer, _check_capturable, _check_lr, _check_nonnegative, _loss_of, _no_sparse,
+                        _real, _use_grad_for_differentiable, _zero_step)
 
 __all__ = ["RMSprop"]
 
@@ -35,6 +35,7 @@ class RMSprop(Optimizer):
         """One update of all parameters that have a gradient; returns the closure's loss, if there is a closure."""
         loss = _loss_of(closure)
         for group in self.param_groups:
+            _check_capturable(group)
             for p in group["params"]:
                 if p.grad is not None:
                     self._update(group, p, self.state[p])
