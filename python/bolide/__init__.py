@@ -18,7 +18,7 @@ newaxis = None
 float, double, half, short = _C.float32, _C.float64, _C.float16, _C.int16  # noqa: A001
 int, long, cfloat, cdouble = _C.int32, _C.int64, _C.complex64, _C.complex128  # noqa: A001
 
-from . import _functions, _tensor  # noqa: E402
+from . import _functions, _tensor, _tensor_storage  # noqa: E402
 from ._functions import *  # noqa: E402, F403
 from ._modes import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402, F401
 
@@ -38,7 +38,7 @@ def __getattr__(name):
         return getattr(_importlib.import_module(".serialization", __name__), name)
     if name in ("set_printoptions", "get_printoptions"):
         return getattr(_importlib.import_module("._tensor_str", __name__), name)
-    if name.endswith("Storage") or name == "is_storage":
+    if name.endswith("Storage") or name in ("is_storage", "from_file"):
         return getattr(_importlib.import_module(".storage", __name__), name)
     if name.startswith("_foreach_"):
         return getattr(_importlib.import_module("._foreach", __name__), name)

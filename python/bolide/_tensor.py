@@ -162,56 +162,13 @@ def __format__(self, spec):
     return object.__format__(self, spec)
 
 
-@_method
-def __deepcopy__(self, memo):
-    if id(self) in memo:
-        return memo[id(self)]
-    if not self.is_leaf:
-        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  "
-                           "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
-                           "https://github.com/pytorch/pytorch/pull/103001")
-    with _no_grad():
-        new = self.detach().clone()
-        if builtin_type(self) is not Tensor:
-            new = new.as_subclass(builtin_type(self))
-        new.requires_grad_(self.requires_grad)
-        if self.grad is not None:
-            new.grad = self.grad.__deepcopy__(memo)
-    memo[id(self)] = new
-    if self.__dict__:
-        import copy
-
-        new.__dict__.update(copy.deepcopy(self.__dict__, memo))
-    return new
-
-
-def _no_grad():
-    from ._modes import no_grad
-
-    return no_grad()
-
-
 builtin_type = __builtins__["type"] if isinstance(__builtins__, dict) else __builtins__.type
-
-
-@_method
-def __reduce_ex__(self, protocol):
-    from . import _utils
-
-    return _utils.reduce_tensor(self, protocol)
 
 
 @_method
 def split(self, split_size, dim=0):
     """Views of consecutive pieces along ``dim``."""
     return _ops.split(self, split_size, dim)
-
-
-@_method
-def is_set_to(self, other):
-    """Whether both are the same view of the same memory."""
-    return (self._storage_ptr() == other._storage_ptr() and self.storage_offset() == other.storage_offset()
-            and self.shape == other.shape and self.stride() == other.stride())
 
 
 @_method
@@ -254,19 +211,3 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
 
 for _n in ("var", "std", "norm", "nonzero", "tensor_split"):
     _add_method(_n, getattr(_functions, _n))
-
-
-@_method
-def untyped_storage(self):
-    """The memory behind the tensor, as bytes."""
-    from .storage import UntypedStorage
-
-    return UntypedStorage._of(self)
-
-
-@_method
-def storage(self):
-    """The memory behind the tensor, as elements of its type."""
-    from .storage import TypedStorage, UntypedStorage
-
-    return TypedStorage(wrap_storage=UntypedStorage._of(self), dtype=self.dtype)

@@ -11,6 +11,7 @@ from typing import Any
 
 import bolide
 from bolide import _C
+from bolide.nn.parameter import Parameter
 from bolide.storage import TypedStorage
 
 __all__: list[str] = []
@@ -27,7 +28,7 @@ def _view(storage: Any, dtype: Any, offset: Any, size: Any, stride: Any) -> Any:
         raise TypeError(f"a tensor's storage is no storage but {type(storage).__name__}")
     if not all(isinstance(x, (tuple, list)) for x in (size, stride)):
         raise TypeError("a tensor's sizes and strides must be tuples of ints")
-    return _C._storage_view(storage._untyped._bytes, _dtype(dtype), offset, size, stride, "the file")
+    return _C._storage_view(storage._untyped._handle, _dtype(dtype), offset, size, stride, "the file")
 
 
 def _lazy(tensor: Any, metadata: Any) -> Any:
@@ -74,7 +75,7 @@ def _tensor(value: Any) -> Any:
 
 
 def _rebuild_parameter(data: Any, requires_grad: Any, hooks: Any) -> Any:
-    return bolide.nn.Parameter(_tensor(data), bool(requires_grad))
+    return Parameter(_tensor(data), bool(requires_grad))
 
 
 def _set_state(obj: Any, state: Any) -> Any:
@@ -191,18 +192,23 @@ def _get_layout(name: Any) -> Any:
 # ---- the way out: what a tensor is written as ---------------------------------------------------
 
 
+def reduce_tensor(tensor: Any) -> tuple:
+    """What plain `pickle` writes for a tensor."""
+    return _reduce_tensor(tensor, lambda t: t.storage())
+
+
 def _reduce_tensor(tensor: Any, storage_of: Any) -> tuple:
     """(function, arguments) for a tensor; `storage_of(tensor)` is what the pickler writes as its storage."""
     kind, state = (
         type(tensor),
         {k: v for k, v in (getattr(tensor, "__dict__", None) or {}).items() if k != "grad"},
     )
-    is_parameter = isinstance(tensor, bolide.nn.Parameter)
+    is_parameter = isinstance(tensor, Parameter)
     plain = tensor.detach() if is_parameter or kind is not bolide.Tensor else tensor
     if is_parameter:
-        if kind is bolide.nn.Parameter and not state:
+        if kind is Parameter and not state:
             return _rebuild_parameter, (plain, tensor.requires_grad, OrderedDict())
-        if kind is bolide.nn.Parameter:
+        if kind is Parameter:
             return _rebuild_parameter_with_state, (plain, tensor.requires_grad, OrderedDict(), state)
     func, args = _reduce_plain(plain, tensor.requires_grad, storage_of)
     if kind is bolide.Tensor and not state:

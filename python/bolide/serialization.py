@@ -55,8 +55,6 @@ def _file_name(module: str, name: str) -> tuple[str, str]:
     """The name that files use for one of ours."""
     if (module, name) in _TO_FILE:
         return _TO_FILE[module, name]
-    if module == "bolide.storage" and name in _STORAGE_CLASSES:
-        return "torch", name
     if module == "bolide" or module.startswith("bolide."):
         return "torch" + module[len("bolide") :], name
     return module, name
@@ -206,9 +204,7 @@ class _Storages:
             raise NotImplementedError(
                 f"the file holds values of type torch.{dtype_name}, which Bolide does not have"
             )
-        storage = UntypedStorage.__new__(UntypedStorage)
-        storage._bytes = data
-        return TypedStorage(wrap_storage=self._restore(storage, location), dtype=dtype)
+        return TypedStorage(wrap_storage=self._restore(UntypedStorage._of(data), location), dtype=dtype)
 
 
 # ---- load --------------------------------------------------------------------------------------
@@ -295,7 +291,7 @@ def _resolver() -> Callable[[str], Any]:
         "complex": complex,
         "bytearray": bytearray,
         "_codecs.encode": _encode,
-        "torch.nn.parameter.Parameter": bolide.nn.Parameter,
+        "torch.nn.parameter.Parameter": _utils.Parameter,
     }
 
     def resolve(full: str) -> Any:
@@ -389,7 +385,7 @@ class _Plan:
         if isinstance(obj, _Stored):
             return self._id(obj.tensor, obj.dtype)
         if isinstance(obj, (TypedStorage, UntypedStorage)):
-            return self._id(obj.untyped()._bytes, getattr(obj, "dtype", None))
+            return self._id(obj.untyped()._handle, getattr(obj, "dtype", None))
         return None
 
     def _id(self, tensor: Any, dtype: Any) -> tuple:

@@ -1,5 +1,5 @@
-// Saving and loading for bolide/serialization.py: _C._Archive (a file of torch.save: its object, its storages), tensors on
-// storages, and the writer. Map: errors | sources | _Archive | replaying a pickle | storages | writing
+// Saving and loading for bolide/serialization.py: _C._Archive (a file of torch.save: its object, its storages) and the
+// writer. Map: errors | sources | _Archive | replaying a pickle | writing
 #include "io/archive.h"
 
 #include <algorithm>
@@ -19,6 +19,8 @@ PyObject* g_unpickling_error;
 
 // ---- errors ----------------------------------------------------------------------------------
 
+}  // namespace
+
 void set_file_error(const FileError& e) {
   using Kind = FileError::Kind;
   if (e.kind == Kind::NotFound || e.kind == Kind::System) {
@@ -32,6 +34,8 @@ void set_file_error(const FileError& e) {
   const Object text(PyUnicode_DecodeUTF8(e.what(), static_cast<Py_ssize_t>(std::string_view(e.what()).size()), "replace"));
   if (text) PyErr_SetObject(type, text.get());
 }
+
+namespace {
 
 template <class F>
 PyObject* io_guard(F&& f) noexcept {
@@ -275,39 +279,6 @@ PyTypeObject ArchiveType = [] {
   return t;
 }();
 
-// ---- storages --------------------------------------------------------------------------------
-
-// _storage_view(tensor, dtype, offset, sizes, strides, file): another tensor on the same storage, checked
-PyObject* storage_view(PyObject*, PyObject* args) {
-  return io_guard([&]() -> PyObject* {
-    PyObject *base, *dtype, *sizes, *strides;
-    long long offset;
-    const char* file;
-    if (!PyArg_ParseTuple(args, "O!O!LOOs", &TensorType, &base, &DTypeType, &dtype, &offset, &sizes, &strides, &file))
-      throw PythonError{};
-    const std::vector<int64_t> size = ints_of(sizes), stride = ints_of(strides);
-    return wrap(io::view_storage(file, unwrap(base).storage(), reinterpret_cast<PyDType*>(dtype)->value, offset, size, stride));
-  });
-}
-
-// _storage_bytes(tensor): its whole storage as a uint8 tensor
-PyObject* storage_bytes(PyObject*, PyObject* o) {
-  return io_guard([&]() -> PyObject* {
-    if (!is_tensor(o)) fail<TypeError>("_storage_bytes() expects a tensor");
-    const Ref<Storage>& s = unwrap(o).storage();
-    const int64_t n = static_cast<int64_t>(s->bytes), one = 1;
-    return wrap(io::view_storage("storage", s, DType::UInt8, 0, {n}, {one}));
-  });
-}
-
-// _storage_id(tensor): a number that tensors on the same storage share while it lives
-PyObject* storage_id(PyObject*, PyObject* o) {
-  return io_guard([&]() -> PyObject* {
-    if (!is_tensor(o)) fail<TypeError>("_storage_id() expects a tensor");
-    return check(PyLong_FromVoidPtr(unwrap(o).storage().get()));
-  });
-}
-
 // ---- writing ---------------------------------------------------------------------------------
 
 void call_write(PyObject* write, const void* data, size_t n) {
@@ -399,10 +370,7 @@ PyObject* storage_dtype(PyObject*, PyObject* name) {
   });
 }
 
-PyMethodDef functions[] = {{"_storage_view", storage_view, METH_VARARGS, nullptr},
-                           {"_storage_bytes", storage_bytes, METH_O, nullptr},
-                           {"_storage_id", storage_id, METH_O, nullptr},
-                           {"_write_archive", write_archive, METH_VARARGS, nullptr},
+PyMethodDef functions[] = {{"_write_archive", write_archive, METH_VARARGS, nullptr},
                            {"_write_storage", write_storage, METH_VARARGS, nullptr},
                            {"_is_torchscript", is_torchscript, METH_VARARGS, nullptr},
                            {"_archive_folder", archive_folder, METH_O, nullptr},

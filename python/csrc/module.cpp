@@ -14,8 +14,8 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
     init_autograd(m);
     init_io(m);
     init_cuda(m);
-    init_shared(m);
     init_modules(m);
+    init_storage(m);
     init_optim(m);
     Py_RETURN_NONE;
   });

@@ -5,6 +5,7 @@
 
 #include "autograd/node.h"
 #include "bolide/autograd.h"
+#include "bolide/io.h"
 #include "bolide/ops.h"
 #include "core/registry.h"
 
@@ -82,6 +83,9 @@ PyObject* to_list(const Tensor& t);
 PyObject* get_item(PyObject* self, PyObject* index);
 int set_item(PyObject* self, PyObject* index, PyObject* value);
 
+/// Sets the Python exception of a file that cannot be read, written or mapped.
+void set_file_error(const FileError& e);
+
 /// Calls the ops of that name with Python arguments.
 PyObject* call_op(std::string_view name, PyObject* const* args, size_t count, PyObject* kwnames = nullptr);
 template <class... A>
@@ -97,8 +101,8 @@ void init_convert(PyObject* m);
 void init_autograd(PyObject* m);
 void init_io(PyObject* m);
 void init_cuda(PyObject* m);
-void init_shared(PyObject* m);
 void init_modules(PyObject* m);
+void init_storage(PyObject* m);
 void init_optim(PyObject* m);
 
 }  // namespace bolide::python

@@ -260,6 +260,25 @@ std::shared_ptr<ByteSource> mapped_source(const std::string& path) {
   return std::make_shared<MappedSource>(path, file.get(), regular_size(file.get(), path));
 }
 
+Ref<Storage> map_file(const std::string& path, bool shared, size_t bytes) {
+  const Descriptor file(::open(path.c_str(), shared ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0666));
+  BOLIDE_CHECK(file.get() >= 0, "unable to open file <", path, "> in ", shared ? "read-write" : "read-only", " mode: ",
+               std::strerror(errno), " (", errno, ")");
+  struct stat info;
+  if (::fstat(file.get(), &info) != 0) system_fail(path, "cannot be examined");
+  const auto size = static_cast<uint64_t>(info.st_size);
+  BOLIDE_CHECK(shared || bytes <= size, "file <", path, "> size <", size, "> is smaller than the required mapping size <", bytes, ">");
+  if (bytes > size && ::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) system_fail(path, "cannot be grown");
+  if (bytes == 0) return Storage::allocate(0, Device());
+  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE, file.get(), 0);
+  if (p == MAP_FAILED) system_fail(path, "cannot be mapped");
+  struct Mapping { void* p; size_t bytes; };
+  return Storage::borrow(p, bytes, Device(), [](void* context) {
+    const std::unique_ptr<Mapping> m(static_cast<Mapping*>(context));
+    ::munmap(m->p, m->bytes);
+  }, new Mapping{p, bytes});
+}
+
 std::unique_ptr<ByteSink> file_sink(const std::string& path, bool durable) {
   return std::make_unique<FileSink>(path, durable);
 }

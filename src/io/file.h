@@ -53,6 +53,10 @@ std::shared_ptr<ByteSource> descriptor_source(std::string name, int descriptor, 
 /// A file mapped privately: writes stay in this process.
 std::shared_ptr<ByteSource> mapped_source(const std::string& path);
 
+/// The first `bytes` of a file as a storage. shared: writes go to the file, which is made or grown where it is too small;
+/// else they stay in this process. PyTorch's words for files that are too small or cannot be opened.
+Ref<Storage> map_file(const std::string& path, bool shared, size_t bytes);
+
 class ByteSink {
  public:
   virtual ~ByteSink() = default;

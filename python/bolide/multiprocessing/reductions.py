@@ -47,19 +47,19 @@ def rebuild_typed_storage(untyped, dtype):
 
 def reduce_storage(storage):
     """(function, arguments) that map the same memory elsewhere; the storage is moved into shared memory first."""
-    data = storage._bytes
+    data = storage._handle
     if data.device.type != "cpu":
         raise NotImplementedError(f"a storage on {data.device} cannot be sent to another process yet")
-    if data.numel() == 0:
+    if storage.nbytes() == 0:
         return rebuild_storage_empty, (type(storage),)
     _C._share(data, _strategy() == "file_system")
     descriptor, name = _C._shared_info(data)
     if name:
         _C._shared_expect(data)
-        return rebuild_storage_filename, (type(storage), name, data.numel())
+        return rebuild_storage_filename, (type(storage), name, storage.nbytes())
     if descriptor < 0:
         raise RuntimeError("this memory came from another process and cannot be sent on: send a clone of the tensor")
-    return rebuild_storage_fd, (type(storage), reduction.DupFd(descriptor), data.numel())
+    return rebuild_storage_fd, (type(storage), reduction.DupFd(descriptor), storage.nbytes())
 
 
 def reduce_typed_storage(storage):
@@ -73,7 +73,7 @@ def reduce_typed_storage(storage):
 def rebuild_tensor(cls, storage, metadata):
     """A tensor on a storage that came along; ``metadata`` is (offset, sizes, strides, dtype, requires_grad)."""
     offset, size, stride, dtype, requires_grad = metadata
-    t = _C._storage_view(storage._bytes, dtype, offset, size, stride, "a tensor of another process")
+    t = _C._storage_view(storage._handle, dtype, offset, size, stride, "a tensor of another process")
     if cls is not bolide.Tensor:
         return cls(t, requires_grad)
     return t.requires_grad_() if requires_grad else t
@@ -110,5 +110,3 @@ def init_reductions():
     register(storage.TypedStorage, reduce_typed_storage)
     register(bolide.Tensor, reduce_tensor)
     register(Parameter, reduce_tensor)
-    for cls in storage.legacy_classes().values():
-        register(cls, reduce_typed_storage)
