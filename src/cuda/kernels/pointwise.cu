@@ -34,7 +34,9 @@ DEVICE void place_numbers(Pointer5& p, const Numbers& n) {
 
 #if KIND == 1
 /// All operands one run of elements: step[k] is the size of an element, or 0 for a number.
-extern "C" __global__ void pointwise_dense(Pointer5 p, Numbers numbers, Parameters parameters, int64_t n, Strides s) {
+extern "C" __global__ void pointwise_dense(const __grid_constant__ Pointer5 p0, const __grid_constant__ Numbers numbers, const __grid_constant__ Parameters parameters, int64_t n,
+                                             const __grid_constant__ Strides s) {
+  Pointer5 p = p0;
   place_numbers(p, numbers);
   const Expression<COMPUTE> f = expression(parameters);
   for (int64_t i = global_index(); i < n; i += global_count()) {
@@ -45,17 +47,19 @@ extern "C" __global__ void pointwise_dense(Pointer5 p, Numbers numbers, Paramete
 }
 
 #elif KIND == 2
-extern "C" __global__ void pointwise_strided(Pointer5 p, Numbers numbers, Parameters parameters, int64_t n, Strides s) {
+extern "C" __global__ void pointwise_strided(const __grid_constant__ Pointer5 p0, const __grid_constant__ Numbers numbers, const __grid_constant__ Parameters parameters, int64_t n,
+                                             const __grid_constant__ Strides s) {
+  Pointer5 p = p0;
   place_numbers(p, numbers);
   const Expression<COMPUTE> f = expression(parameters);
   for (int64_t i = global_index(); i < n; i += global_count()) {
     const char* a[5];
     for (int k = 0; k <= ARITY; ++k) a[k] = p.p[k];
     int64_t rest = i;
+#pragma unroll 1
     for (int d = 0; d < s.dims; ++d) {
-      const int64_t q = d + 1 < s.dims ? rest / s.size[d] : 0, at = rest - q * s.size[d];
+      const int64_t at = d + 1 < s.dims ? divide(rest, s.size[d]) : rest;
       for (int k = 0; k <= ARITY; ++k) a[k] += at * s.stride[d][k];
-      rest = q;
     }
     *(OUT*)a[0] = convert<OUT>((WRITTEN)APPLY(f, a));
   }
@@ -63,7 +67,9 @@ extern "C" __global__ void pointwise_strided(Pointer5 p, Numbers numbers, Parame
 
 #else
 /// Four neighbouring elements a thread: all operands contiguous, aligned, of one size of element (or numbers).
-extern "C" __global__ void pointwise_vector(Pointer5 p, Numbers numbers, Parameters parameters, int64_t n, Strides s) {
+extern "C" __global__ void pointwise_vector(const __grid_constant__ Pointer5 p0, const __grid_constant__ Numbers numbers, const __grid_constant__ Parameters parameters, int64_t n,
+                                             const __grid_constant__ Strides s) {
+  Pointer5 p = p0;
   place_numbers(p, numbers);
   const Expression<COMPUTE> f = expression(parameters);
   struct alignas(4 * sizeof(OUT)) Four { OUT v[4]; };

@@ -255,25 +255,51 @@ struct Layout {
   int32_t dims;
   int64_t size[12], stride[12];
 };
-DEVICE int64_t offset_of(const Layout& l, int64_t i) {
-  int64_t at = 0;
-  for (int d = 0; d < l.dims - 1; ++d) {
-    const int64_t q = i / l.size[d];
-    at += (i - q * l.size[d]) * l.stride[d];
-    i = q;
+/// i / n and the remainder; 32-bit division where both fit, which is many times faster.
+DEVICE int64_t divide(int64_t& i, int64_t n) {
+  int64_t q, r;
+  if (((i | n) >> 32) == 0) {
+    const uint32_t a = (uint32_t)i, b = (uint32_t)n;
+    q = a / b, r = a - (uint32_t)q * b;
+  } else {
+    q = i / n, r = i - q * n;
   }
-  return l.dims ? at + i * l.stride[l.dims - 1] : 0;
+  i = q;
+  return r;
+}
+/// Where element number `i` (in the order of the layout's dimensions) lies.
+__device__ __noinline__ int64_t offset_in_many(const Layout& l, int64_t i) {
+  int64_t at = 0;
+#pragma unroll 1
+  for (int d = 0; d < l.dims - 1; ++d) at += divide(i, l.size[d]) * l.stride[d];
+  return at + i * l.stride[l.dims - 1];
+}
+DEVICE int64_t offset_of(const Layout& l, int64_t i) {
+  if (l.dims <= 1) return l.dims ? i * l.stride[0] : 0;
+  return offset_in_many(l, i);
 }
 
 // ---- warps and blocks ------------------------------------------------------------------------------------------
 
+/// Any plain value of up to 64 bytes from the lane whose number differs by `k` in one bit. All lanes take part.
+template <class A> DEVICE A shuffle_xor(A v, int k) {
+#ifdef SOFTGPU
+  return __shfl_xor_sync(0xffffffffu, v, k);
+#else
+  constexpr int words = (sizeof(A) + 3) / 4;
+  union Words { uint32_t w[words]; A a; DEVICE Words() {} } u;
+  u.a = v;
+  for (int i = 0; i < words; ++i) u.w[i] = __shfl_xor_sync(0xffffffffu, u.w[i], k);
+  return u.a;
+#endif
+}
 template <class A> DEVICE A warp_sum(A v) {
-  for (int k = 16; k; k >>= 1) v = v + __shfl_xor_sync(0xffffffffu, v, k);
+  for (int k = 16; k; k >>= 1) v = v + shuffle_xor(v, k);
   return v;
 }
 template <class A> DEVICE A warp_max(A v) {
   for (int k = 16; k; k >>= 1) {
-    const A o = __shfl_xor_sync(0xffffffffu, v, k);
+    const A o = shuffle_xor(v, k);
     v = o > v || o != o ? o : v;
   }
   return v;
