@@ -269,6 +269,7 @@ PyMethodDef functions[] = {
 }  // namespace
 
 PyObject* to_list(const Tensor& t) {
+  if (t.device().is_cuda()) return to_list(t.to(Device()));
   BOLIDE_CHECK_AS(NotImplementedError, !t.device().is_meta(), "Cannot copy out of meta tensor; no data!");
   return list_level(t, 0, t.numel() ? t.raw() : nullptr);
 }

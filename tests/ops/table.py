@@ -120,6 +120,7 @@ class Row:
     ref       -- a function of the same arguments as NumPy arrays, or None
     grad      -- whether to check first and second derivatives (float64)
     random    -- draws random numbers: seeded before each call, no reference, no derivative
+    cuda      -- whether it runs on CUDA
     tol       -- relative tolerance against ref, for float32
     """
 
@@ -132,6 +133,7 @@ class Row:
     random: bool = False
     meta: bool = True
     strided: bool = True
+    cuda: bool = True
     tol: float = 2e-5
     errors: list[Bad] = field(default_factory=list)
     call: Callable[..., Any] | None = None

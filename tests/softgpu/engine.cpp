@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <random>
 #include <utility>
@@ -16,24 +17,35 @@
 namespace softgpu {
 
 // ---- device memory and its protection ----------------------------------------------------------------
-// Each allocation is a mapping of its own between guard pages, filled with 0xFF: NaN for floats. A protection key keeps
-// the host out while no kernel or copy runs.
+// Each allocation is a mapping of its own between guard pages, filled with 0xFF: NaN for floats. The host cannot touch it
+// but while a kernel or a copy runs: by a protection key where the processor has them, else by the pages' own rights.
 
 namespace {
 constexpr size_t kPage = 4096;
+size_t pages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 int key() {
   static const int k = pkey_alloc(0, PKEY_DISABLE_ACCESS);
   return k;
 }
-thread_local int t_access = 0;
-size_t pages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+std::map<char*, size_t>& mappings() {
+  static auto* m = new std::map<char*, size_t>;
+  return *m;
+}
+int g_access = 0;  // callers hold the driver's lock
+void set_rights(bool open) {
+  if (key() > 0) {
+    pkey_set(key(), open ? 0 : PKEY_DISABLE_ACCESS);
+    return;
+  }
+  for (const auto& [p, n] : mappings()) mprotect(p, n, open ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
 }  // namespace
 
 DeviceAccess::DeviceAccess() {
-  if (t_access++ == 0 && key() > 0) pkey_set(key(), 0);
+  if (g_access++ == 0) set_rights(true);
 }
 DeviceAccess::~DeviceAccess() {
-  if (--t_access == 0 && key() > 0) pkey_set(key(), PKEY_DISABLE_ACCESS);
+  if (--g_access == 0) set_rights(false);
 }
 
 void* map_device(size_t bytes) {
@@ -42,12 +54,15 @@ void* map_device(size_t bytes) {
   if (p == MAP_FAILED) return nullptr;
   char* data = p + kPage;
   if (key() > 0) pkey_mprotect(data, n, PROT_READ | PROT_WRITE, key());
-  else mprotect(data, n, PROT_READ | PROT_WRITE);
+  mappings()[data] = n;
   DeviceAccess open;
   std::memset(data, 0xFF, bytes);
   return data;
 }
-void unmap_device(void* p, size_t bytes) { munmap(static_cast<char*>(p) - kPage, pages(bytes) + 2 * kPage); }
+void unmap_device(void* p, size_t bytes) {
+  mappings().erase(static_cast<char*>(p));
+  munmap(static_cast<char*>(p) - kPage, pages(bytes) + 2 * kPage);
+}
 
 // ---- fibers --------------------------------------------------------------------------------------------
 
@@ -322,8 +337,7 @@ std::string run(const Launch& l, Order order) {
     m.running = true;
     run_blocks(m, l, order);
   } else if (m.now) {
-    // after a jump out of a fiber, the protection key is as the signal left it
-    if (key() > 0) pkey_set(key(), 0);
+    set_rights(true);  // a signal changes the protection key
     m.problem += place(m);
     for (auto& f : m.fibers) f->received = nullptr;
     m.spare.clear();
