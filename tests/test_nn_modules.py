@@ -127,3 +127,15 @@ def test_copies_keep_values():
     for (name, a), (other_name, b) in zip(m.state_dict().items(), other.state_dict().items(), strict=True):
         assert name == other_name and a.tolist() == b.tolist() and a.data_ptr() != b.data_ptr()
     assert other[2]._flat_weights[0] is other[2].weight_ih_l0
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.L1Loss(), nn.SmoothL1Loss(), nn.HuberLoss(), nn.KLDivLoss(reduction="sum"),
+                                  nn.PoissonNLLLoss(), nn.functional.mse_loss], ids=lambda f: getattr(f, "__name__", repr(f)))
+def test_a_loss_that_broadcasts_warns_at_the_user_s_line(loss):
+    prediction, target = torch.rand(4, 1), torch.rand(4)
+    with pytest.warns(UserWarning, match=r"target size \(torch.Size\(\[4\]\)\).*input size \(torch.Size\(\[4, 1\]\)\)") as seen:
+        loss(prediction, target)
+    assert len(seen) == 1 and seen[0].filename == __file__
+    with nn.functional.strict_losses(), pytest.raises(ValueError, match=r"over \(4, 4\)"):
+        loss(prediction, target)
+    loss(prediction.squeeze(1), target)

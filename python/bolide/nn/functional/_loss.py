@@ -9,6 +9,7 @@ import bolide
 from bolide import Tensor
 
 from .. import _reduction as _Reduction
+from ._mismatch import strict_losses, warn_mismatch  # noqa: F401
 from ._ops import direct
 from ._ops import ops as _ops
 
@@ -17,7 +18,7 @@ __all__ = [
     "ctc_loss", "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "linear_cross_entropy",
     "margin_ranking_loss", "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss",
     "nll_loss", "one_hot", "pairwise_distance", "pdist", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
-    "triplet_margin_loss", "triplet_margin_with_distance_loss"]
+    "strict_losses", "triplet_margin_loss", "triplet_margin_with_distance_loss"]
 
 cosine_similarity = direct("cosine_similarity")
 pairwise_distance = direct("pairwise_distance")
@@ -37,15 +38,13 @@ def _reduce(loss: Tensor, code: int) -> Tensor:
     return loss.mean() if code == 1 else loss.sum() if code == 2 else loss
 
 
-def _broadcast(input: Tensor, target: Tensor, name: str = "") -> tuple[Tensor, Tensor]:
-    """Both at their common shape, with a warning when they differ."""
+def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both at their common shape, with a warning at the user's line when they differ."""
     if target.shape == input.shape:
         return input, target
-    import warnings
-
-    warnings.warn(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
-                  "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
-    return bolide.broadcast_tensors(input, target)
+    warn_mismatch(input, target)
+    shape = bolide.broadcast_shapes(input.shape, target.shape)
+    return input.expand(shape), target.expand(shape)
 
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
@@ -155,6 +154,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
                      reduction: str = "mean") -> Tensor:
     """log(1 + exp(-target input)) for targets 1 and -1."""
+    if target.shape != input.shape:
+        warn_mismatch(input, target)
     return _ops.soft_margin_loss(input, target, _code(size_average, reduce, reduction))
 
 
@@ -233,6 +234,8 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
                      reduction: str = "mean") -> Tensor:
     """Negative log-likelihood of counts with a Poisson distribution; `full` adds Stirling's term."""
     code = _code(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        warn_mismatch(input, target)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
@@ -243,6 +246,8 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
 def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6,
                       reduction: str = "mean") -> Tensor:
     """Negative log-likelihood with a normal distribution of mean `input` and variance `var`."""
+    if target.shape != input.shape:
+        warn_mismatch(input, target)
     if isinstance(var, (int, float)):
         if var < 0:
             raise ValueError("var has negative entry/entries")
