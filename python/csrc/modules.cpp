@@ -257,10 +257,25 @@ PyObject* set_global_hooks(PyObject*, PyObject* value) {
   Py_RETURN_NONE;
 }
 
+/// _become_tensor(t): an object of a subclass of Tensor gets the class Tensor itself, which Python forbids for static types.
+/// Subclasses add nothing to the object, so that only the type pointer differs.
+PyObject* become_tensor(PyObject*, PyObject* t) {
+  PyTypeObject* type = Py_TYPE(t);
+  if (!PyType_IsSubtype(type, &TensorType)) return PyErr_Format(PyExc_TypeError, "expected a Tensor, got %s", type->tp_name);
+  if (type->tp_basicsize != TensorType.tp_basicsize || !PyType_IS_GC(type))
+    return PyErr_Format(PyExc_TypeError, "%s has fields of its own, it cannot become a Tensor", type->tp_name);
+  if (type != &TensorType) {
+    Py_SET_TYPE(t, &TensorType);
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
+  }
+  Py_RETURN_NONE;
+}
+
 PyMethodDef functions[] = {
     {"_set_module_class", set_module_class, METH_VARARGS, "Names nn.Module, and what to call with an exception that leaves one."},
     {"_set_plain", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(set_plain)), METH_FASTCALL,
      "Sets an attribute of a module that has nothing to do with registration; whether it did."},
+    {"_become_tensor", become_tensor, METH_O, "Gives an object of a subclass of Tensor the class Tensor itself."},
     {"_set_module_hooks", set_global_hooks, METH_O, "Whether hooks on the calls of all modules are set."},
     {nullptr, nullptr, 0, nullptr}};
 

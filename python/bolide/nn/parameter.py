@@ -10,7 +10,7 @@ from collections import OrderedDict
 from typing import Any
 
 import bolide
-from bolide import Tensor
+from bolide import _C, Tensor
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "UninitializedTensorMixin", "is_lazy"]
 
@@ -71,21 +71,24 @@ class UninitializedTensorMixin:
     """A tensor without a shape yet; operations on it raise until `materialize` gives it one."""
 
     cls_to_become: type = Tensor
-    _allowed = frozenset(("is_floating_point", "half", "float", "double", "char", "short", "int", "long", "cuda", "cpu",
-                          "to", "bfloat16", "type", "get_device", "_has_compatible_shallow_copy_type"))
+    _guarded = False  # whether operations raise already; arranged with the first instance
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Give the tensor memory of `shape` (its own dtype and device unless given) and its ordinary class."""
         detached = self.data
         self.data = bolide.empty(shape, device=detached.device if device is None else device,
                                  dtype=detached.dtype if dtype is None else dtype)
-        self.__class__ = self.cls_to_become
+        if self.cls_to_become is Tensor:
+            _C._become_tensor(self)
+        else:
+            self.__class__ = self.cls_to_become
 
     @property
     def shape(self) -> Any:
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. Lazy modules get their shapes with the first "
-            "`forward`; this error often comes from `load_state_dict` of an uninitialized parameter into an initialized one.")
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when "
+            "trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters "
+            "before accessing their attributes.")
 
     def share_memory_(self) -> Any:
         raise RuntimeError("Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the "
@@ -98,27 +101,42 @@ class UninitializedTensorMixin:
         return type(self), (self.requires_grad,)
 
 
+# What an uninitialised tensor may be asked, beside its attributes.
+_ALLOWED = frozenset((
+    "copy_ is_floating_point is_complex half float double char short int long cuda cpu to bfloat16 type get_device size dim as_subclass "
+    "data_ptr is_contiguous _make_subclass register_hook __new__ __init__ __class__ __repr__ __str__ __hash__ __eq__ __ne__ "
+    "__reduce__ __reduce_ex__ __getstate__ __deepcopy__ __getattribute__ __setattr__ __delattr__ __dir__ __sizeof__ __doc__ "
+    "__init_subclass__ __subclasshook__ __format__ __setstate__ materialize share_memory_").split())
+
+
 def _refuse(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise ValueError(
-            f"Attempted to use an uninitialized parameter in {name}. This happens with a `LazyModule`, or with "
-            f"`torch.nn.parameter.UninitializedParameter` objects used directly. Call `forward` of a LazyModule with a dummy "
-            f"batch before its parameters are used.")
+            f"Attempted to use an uninitialized parameter in {name}. This error happens when you are using a `LazyModule` or "
+            "explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. When using LazyModules Call `forward` "
+            "with a dummy batch to initialize the parameters before calling torch functions")
 
     method.__name__ = name
     return method
 
 
-for _name in ("__add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __rtruediv__ __matmul__ __rmatmul__ __pow__ "
-              "__neg__ __getitem__ __setitem__ __iadd__ __isub__ __imul__ __itruediv__ __len__ sum mean norm numel size dim "
-              "view reshape flatten t clone copy_ fill_ zero_ normal_ uniform_ item tolist numpy backward").split():
-    setattr(UninitializedTensorMixin, _name, _refuse(_name))
-del _name
+def _refuse_operations() -> None:
+    """Lets all methods of Tensor raise on uninitialised tensors, except those that need no values."""
+    for name in dir(Tensor):
+        if name not in _ALLOWED and callable(getattr(Tensor, name)):
+            setattr(UninitializedTensorMixin, name, _refuse(name))
 
 
 def is_lazy(param: Any) -> bool:
     """Whether the tensor waits for its shape."""
     return isinstance(param, UninitializedTensorMixin)
+
+
+def _make_uninitialized(cls: Any, device: Any, dtype: Any, requires_grad: bool) -> Any:
+    if not UninitializedTensorMixin._guarded:
+        _refuse_operations()
+        UninitializedTensorMixin._guarded = True
+    return Tensor._make_subclass(cls, bolide.empty(0, device=device, dtype=dtype), requires_grad)
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
@@ -127,7 +145,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
-        return Tensor._make_subclass(cls, bolide.empty(0, device=device, dtype=dtype), requires_grad)
+        return _make_uninitialized(cls, device, dtype, requires_grad)
 
     def __deepcopy__(self, memo: dict) -> Any:
         if id(self) in memo:
@@ -168,7 +186,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     cls_to_become = Tensor
 
     def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True) -> Any:
-        tensor = Tensor._make_subclass(cls, bolide.empty(0, device=device, dtype=dtype), requires_grad)
+        tensor = _make_uninitialized(cls, device, dtype, requires_grad)
         tensor.persistent = persistent
         tensor._is_buffer = True
         return tensor

@@ -501,8 +501,11 @@ class ParameterDict(Module):
         return (self[k] for k in self._keys)
 
     def update(self, parameters: Any) -> None:
-        """Adds or replaces values from a mapping or from pairs; a plain dictionary is taken in its order."""
-        for key, value in _pairs(parameters, "ParameterDict"):
+        """Adds or replaces values from a mapping (in the order of its keys, unless it is an OrderedDict) or from pairs."""
+        pairs = _pairs(parameters, "ParameterDict")
+        if isinstance(parameters, (ParameterDict, Mapping)) and not isinstance(parameters, OrderedDict):
+            pairs = sorted(pairs, key=operator.itemgetter(0))
+        for key, value in pairs:
             self[key] = value
 
     def extra_repr(self) -> str:
