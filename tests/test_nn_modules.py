@@ -114,7 +114,7 @@ def test_module_dict_and_parameter_dict():
     assert list(d) == ["a", "b"] and "a" in d and isinstance(d.pop("a"), nn.ReLU) and len(d) == 1
     with pytest.raises(KeyError, match="attribute 'keys' already exists"):
         nn.ModuleDict({"keys": nn.ReLU()})
-    p = nn.ParameterDict({"w": torch.ones(2), "n": 3})
+    p = nn.ParameterDict([("w", torch.ones(2)), ("n", 3)])
     assert isinstance(p["w"], nn.Parameter) and p["n"] == 3 and p.popitem() == ("n", 3) and list(p | {"z": 1}) == ["w", "z"]
     with pytest.raises(RuntimeError, match="ParameterDict should not be called"):
         p(1)

@@ -125,6 +125,8 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
                       "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
                       "'mean' will be changed to behave the same as 'batchmean' in the next major release.", stacklevel=2)
     code = 2 if batchmean else _code(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        warn_mismatch(input, target)
     loss = _ops.kl_div(input, target, code, log_target=log_target)
     return loss / input.shape[0] if batchmean and input.dim() else loss
 
