@@ -133,6 +133,7 @@ Tensor logical_not(const Tensor& self);
 Tensor isnan(const Tensor& self);
 Tensor where(const Tensor& condition, const Operand& self, const Operand& other);
 Tensor masked_fill(const Tensor& self, const Tensor& mask, const Operand& value);
+const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Operand& value);
 Tensor clamp(const Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max);
 Tensor clamp(const Tensor& self, const Tensor& min, const Tensor& max);
 Tensor clamp_min(const Tensor& self, const Operand& min);
@@ -291,12 +292,29 @@ Tensor max_pool2d(const Tensor& self, IntList kernel_size, IntList stride = {}, 
 Tensor dropout(const Tensor& input, double p, bool train);
 
 // indexing
-Tensor index_select(const Tensor& self, int64_t dim, const Tensor& index);
-Tensor gather(const Tensor& self, int64_t dim, const Tensor& index);
-Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
 Tensor index(const Tensor& self, TensorList indices);
+Tensor index_put(const Tensor& self, TensorList indices, const Tensor& values, bool accumulate = false);
 const Tensor& index_put_(const Tensor& self, TensorList indices, const Tensor& values, bool accumulate = false);
+Tensor masked_select(const Tensor& self, const Tensor& mask);
+Tensor masked_scatter(const Tensor& self, const Tensor& mask, const Tensor& source);
 Tensor nonzero(const Tensor& self);
+Tensor index_select(const Tensor& self, int64_t dim, const Tensor& index);
+Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha = 1);
+Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source);
+Tensor index_fill(const Tensor& self, int64_t dim, const Tensor& index, const Operand& value);
+Tensor take(const Tensor& self, const Tensor& index);
+Tensor put(const Tensor& self, const Tensor& index, const Tensor& source, bool accumulate = false);
+Tensor gather(const Tensor& self, int64_t dim, const Tensor& index);
+Tensor take_along_dim(const Tensor& self, const Tensor& indices, std::optional<int64_t> dim = {});
+Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value);
+Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, Str reduce, bool include_self = true);
+Tensor select_scatter(const Tensor& self, const Tensor& src, int64_t dim, int64_t index);
+Tensor slice_scatter(const Tensor& self, const Tensor& src, int64_t dim = 0, std::optional<int64_t> start = {}, std::optional<int64_t> end = {},
+                     int64_t step = 1);
+Tensor diagonal_scatter(const Tensor& self, const Tensor& src, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
+Tensor as_strided_scatter(const Tensor& self, const Tensor& src, IntList size, IntList stride, std::optional<int64_t> storage_offset = {});
 Tensor embedding(const Tensor& weight, const Tensor& indices, int64_t padding_idx = -1);
 
 // random numbers

@@ -3,8 +3,28 @@
 from . import _C
 from ._C import Tensor, _ops, default_generator
 
-__all__ = ["arange", "conj", "get_rng_state", "initial_seed", "is_complex", "is_floating_point", "is_tensor", "manual_seed",
-           "meshgrid", "nonzero", "norm", "numel", "seed", "set_rng_state", "split", "std", "tensor_split", "transpose", "typename", "var"]
+__all__ = [
+    "arange",
+    "conj",
+    "get_rng_state",
+    "initial_seed",
+    "is_complex",
+    "is_floating_point",
+    "is_tensor",
+    "manual_seed",
+    "meshgrid",
+    "nonzero",
+    "norm",
+    "numel",
+    "seed",
+    "set_rng_state",
+    "split",
+    "std",
+    "tensor_split",
+    "transpose",
+    "typename",
+    "var",
+]
 
 
 def is_tensor(obj):
@@ -92,10 +112,9 @@ def transpose(input, dim0, dim1):
     return _ops.transpose(input, dim0, dim1)
 
 
-def nonzero(input, *, as_tuple=False):
+def nonzero(input, *, out=None, as_tuple=False):
     """Positions of the elements that are not zero: (n, dim) int64, or one tensor a dimension."""
-    found = _ops._nonzero(input)
-    return found.unbind(1) if as_tuple else found
+    return _ops.nonzero_numpy(input) if as_tuple else _ops.nonzero(input, out=out)
 
 
 def conj(input):
@@ -126,13 +145,22 @@ def var(input, dim=None, unbiased=None, *, correction=None, keepdim=False):
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    dims = list(range(input.dim())) if dim is None or dim == () or dim == [] else [dim] if isinstance(dim, int) else list(dim)
+    dims = (
+        list(range(input.dim()))
+        if dim is None or dim == () or dim == []
+        else [dim]
+        if isinstance(dim, int)
+        else list(dim)
+    )
     n = 1
     for d in dims:
         n *= input.shape[d]
     centred = input - input.mean(dims, True) if dims else input - input
-    return (centred * centred.conj()).sum(dims, keepdim) / max(0, n - correction) if n - correction > 0 else (
-        (centred * centred).sum(dims, keepdim) * float("nan"))
+    return (
+        (centred * centred.conj()).sum(dims, keepdim) / max(0, n - correction)
+        if n - correction > 0
+        else ((centred * centred).sum(dims, keepdim) * float("nan"))
+    )
 
 
 def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False):

@@ -40,6 +40,8 @@ using DimSet = uint64_t;
 enum class ReduceOp : uint8_t { Sum, NanSum, Prod, Max, Min, All, Any, Count };
 enum class ScanOp : uint8_t { Sum, Prod, LogSumExp, Max, Min };
 enum class ScatterOp : uint8_t { Set, Add, Mul, Max, Min };
+/// How index values are judged and what is said of bad ones. Advanced, Fill and Take count negative ones from the end.
+enum class Bounds : uint8_t { Advanced, Fill, Take, Select, Add, Copy };
 
 /// A pointwise call on a device that runs expressions from their text (see iter/pointwise.h).
 namespace iter { class Plan; struct Expression; }
@@ -74,15 +76,17 @@ struct Kernels {
   Kernel<void(T self, int64_t dim, bool descending, bool stable, T values, T indices)> sort{"sort"};
   Kernel<void(T self, int64_t k, int64_t dim, bool largest, bool sorted, T values, T indices)> topk{"topk"};
 
-  // ---- indexing; index tensors are int64 (index, index_put: also int32). Bad indices raise IndexError naming them.
+  // ---- indexing; index tensors are int64 and judged by the kernel, which raises in the words of `bounds`.
+  // self's dimensions first, first + 1, ... are looked up by `indices` (contiguous, of one shape), whose shape stands in their
+  // place in out (contiguous)
+  Kernel<void(T self, TensorList indices, int64_t first, Bounds bounds, T out)> index{"index"};
+  // the way back: values (contiguous, or one element) go into self; equal places in order
+  Kernel<void(ScatterOp op, T self, TensorList indices, int64_t first, Bounds bounds, T values)> index_put{"index_put"};
+  // out[.., i, ..] = self[.., index[.., i, ..], ..]; index has out's shape and is no larger than self but along dim
   Kernel<void(T self, int64_t dim, T index, T out)> gather{"gather"};
+  // self[.., index[.., i, ..], ..] op= src[.., i, ..]; index is no larger than src, and than self but along dim
   Kernel<void(ScatterOp op, T self, int64_t dim, T index, T src)> scatter{"scatter"};
-  Kernel<void(T self, int64_t dim, T index, T out)> index_select{"index_select"};
-  Kernel<void(T self, int64_t dim, T index, T src, const Scalar& alpha)> index_add{"index_add"};
-  // indices: undefined entries mean the whole dimension; out has the broadcast result shape
-  Kernel<void(T self, TensorList indices, T out)> index{"index"};
-  Kernel<void(T self, TensorList indices, T values, bool accumulate)> index_put{"index_put"};
-  // positions of non-zeros, int64 [n, dim]; allocates out's memory (out is a fresh empty tensor to be resized)
+  // positions of the n non-zeros of self (contiguous) in order, into out, int64 [n, self.dim()], contiguous
   Kernel<void(T self, T out)> nonzero{"nonzero"};
   Kernel<void(T grad, T indices, int64_t padding_idx, T grad_weight)> embedding_backward{"embedding_backward"};
 

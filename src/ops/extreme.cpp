@@ -108,6 +108,14 @@ struct MaxAll {
 };
 Tensor max(const Tensor& self) { return call<MaxAll>(self); }
 const Register<MaxAll> max_all_op;
+// Before the form with a dimension: a 0-d tensor is a tensor first.
+struct MaxOther {
+  static constexpr auto schema = "max.other(Tensor self, Tensor other) -> Tensor";
+  static constexpr auto kind = Kind::Composed;
+  static constexpr uint8_t variants = kOut;
+  static Tensor forward(const Tensor& self, const Tensor& other) { return maximum(self, other); }
+};
+const Register<MaxOther> max_other_op;
 struct MaxDim {
   static constexpr auto schema = "max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)";
   static constexpr auto kind = Kind::Reduction;
@@ -117,13 +125,6 @@ struct MaxDim {
 };
 std::tuple<Tensor, Tensor> max(const Tensor& self, int64_t dim, bool keepdim) { return call<MaxDim>(self, dim, keepdim); }
 const Register<MaxDim> max_dim_op;
-struct MaxOther {
-  static constexpr auto schema = "max.other(Tensor self, Tensor other) -> Tensor";
-  static constexpr auto kind = Kind::Composed;
-  static constexpr uint8_t variants = kOut;
-  static Tensor forward(const Tensor& self, const Tensor& other) { return maximum(self, other); }
-};
-const Register<MaxOther> max_other_op;
 
 struct MinAll {
   static constexpr auto schema = "min(Tensor self) -> Tensor";
@@ -135,6 +136,13 @@ struct MinAll {
 };
 Tensor min(const Tensor& self) { return call<MinAll>(self); }
 const Register<MinAll> min_all_op;
+struct MinOther {
+  static constexpr auto schema = "min.other(Tensor self, Tensor other) -> Tensor";
+  static constexpr auto kind = Kind::Composed;
+  static constexpr uint8_t variants = kOut;
+  static Tensor forward(const Tensor& self, const Tensor& other) { return minimum(self, other); }
+};
+const Register<MinOther> min_other_op;
 struct MinDim {
   static constexpr auto schema = "min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)";
   static constexpr auto kind = Kind::Reduction;
@@ -144,13 +152,6 @@ struct MinDim {
 };
 std::tuple<Tensor, Tensor> min(const Tensor& self, int64_t dim, bool keepdim) { return call<MinDim>(self, dim, keepdim); }
 const Register<MinDim> min_dim_op;
-struct MinOther {
-  static constexpr auto schema = "min.other(Tensor self, Tensor other) -> Tensor";
-  static constexpr auto kind = Kind::Composed;
-  static constexpr uint8_t variants = kOut;
-  static Tensor forward(const Tensor& self, const Tensor& other) { return minimum(self, other); }
-};
-const Register<MinOther> min_other_op;
 
 struct Argmax {
   static constexpr auto schema = "argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor";

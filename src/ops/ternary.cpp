@@ -48,6 +48,7 @@ struct MaskedFill {
   }
 };
 Tensor masked_fill(const Tensor& self, const Tensor& mask, const Operand& value) { return call<MaskedFill>(self, mask, value); }
+const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Operand& value) { return call_<MaskedFill>(self, mask, value); }
 const Register<MaskedFill> masked_fill_op;
 
 // self held between bounds; NaN anywhere gives NaN. With min > max everything is max.

@@ -121,11 +121,18 @@ row(
 )
 row(
     "logsumexp",
-    calls(lambda m: (m(2, 3), 1), lambda m: (m(2, 3, 4), [0, 2]), lambda m: ((m(2, 3), 0), {"keepdim": True})),
+    calls(
+        lambda m: (m(2, 3), 1), lambda m: (m(2, 3, 4), [0, 2]), lambda m: ((m(2, 3), 0), {"keepdim": True})
+    ),
     ALL_FLOATS,
     ref=_reduce(lambda x, **k: np.log(np.sum(np.exp(x), **k))),
 )
-row("count_nonzero", calls(lambda m: (m(2, 3),), lambda m: (m(2, 3), 1), lambda m: (m(2, 3), [0, 1])), ALL, grad=False)
+row(
+    "count_nonzero",
+    calls(lambda m: (m(2, 3),), lambda m: (m(2, 3), 1), lambda m: (m(2, 3), [0, 1])),
+    ALL,
+    grad=False,
+)
 row(
     "aminmax",
     calls(lambda m: (m(2, 3),), lambda m: ((m(2, 3),), {"dim": 1, "keepdim": True})),
