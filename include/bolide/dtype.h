@@ -33,6 +33,7 @@ constexpr bool is_floating(DType t) {
 constexpr bool is_half(DType t) { return t == DType::Float16 || t == DType::BFloat16; }
 constexpr bool is_differentiable(DType t) { return is_floating(t) || is_complex(t); }
 constexpr bool is_integral(DType t) { return static_cast<int>(t) <= 4; }  // without bool
+constexpr bool is_signed(DType t) { return t != DType::UInt8 && t != DType::Bool; }
 /// 0 bool, 1 integer, 2 float, 3 complex: the order of type promotion.
 constexpr int category(DType t) { return t == DType::Bool ? 0 : is_integral(t) ? 1 : is_complex(t) ? 3 : 2; }
 /// "float32", as in torch.float32.

@@ -52,6 +52,8 @@ struct Storage {
   /// Memory of somebody else, kept alive until the last tensor is gone.
   static Ref<Storage> borrow(void* data, size_t bytes, Device device, void (*deleter)(void*), void* context);
   static void destroy(Storage* s);
+  static void* operator new(size_t bytes);
+  static void operator delete(void* p) noexcept;
   /// Grows or shrinks own memory, keeping what fits. Throws when the memory is borrowed.
   void resize(size_t bytes);
 };

@@ -59,7 +59,17 @@ class Dims {
   void insert(size_t at, int64_t v);
   void erase(size_t at);
   void resize(size_t n);
-  void assign(IntList v);
+  /// resize where every element is written afterwards.
+  void resize_uninitialized(size_t n) {
+    if (n <= kInline && size_ <= kInline) size_ = static_cast<uint32_t>(n);
+    else resize(n);
+  }
+  void assign(IntList v) {
+    if (v.data() == data() && v.size() == size_) return;
+    resize_uninitialized(v.size());
+    int64_t* d = data();
+    for (size_t i = 0; i < v.size(); ++i) d[i] = v[i];
+  }
   bool operator==(const Dims& o) const { return IntList(*this) == IntList(o); }
 
  private:
@@ -105,6 +115,8 @@ struct TensorImpl {
   char* data() const { return static_cast<char*>(storage->data) + offset * item_size(dtype); }
   /// Recomputes numel and kContiguous after sizes or strides changed.
   void refresh();
+  static void* operator new(size_t bytes);
+  static void operator delete(void* p) noexcept;
   void bump() { if (!(flags & (kUntracked | kInference))) storage->version.fetch_add(1, std::memory_order_relaxed); }
   static void destroy(TensorImpl* t);
 };

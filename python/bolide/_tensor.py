@@ -10,58 +10,6 @@ def _method(function):
 
 
 @_method
-def to(self, *args, **kwargs):
-    """to(dtype), to(device), to(device, dtype), to(other): self where nothing changes, else a copy."""
-    dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
-    copy, fmt = kwargs.pop("copy", False), kwargs.pop("memory_format", None)
-    kwargs.pop("non_blocking", None)
-    flags = 0
-    for a in args:
-        if a is None:
-            continue
-        if isinstance(a, Tensor):
-            dtype, device = a.dtype, a.device
-        elif isinstance(a, bool):
-            flags += 1
-            copy = a if flags == 2 else copy
-        elif isinstance(a, (_C.device, str, int)):
-            device = a
-        elif isinstance(a, _C.dtype) or a in (float, bool, complex):
-            dtype = a
-        elif isinstance(a, float):
-            dtype = _C.float64
-        else:
-            raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
-    if kwargs:
-        raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
-    return _C._to(self, dtype, device, copy, fmt)
-
-
-for _name, _dtype in {"float": _C.float32, "double": _C.float64, "half": _C.float16, "bfloat16": _C.bfloat16, "int": _C.int32,
-                      "long": _C.int64, "short": _C.int16, "char": _C.int8, "byte": _C.uint8, "bool": _C.bool,
-                      "cfloat": _C.complex64, "cdouble": _C.complex128}.items():
-
-    def _convert(self, memory_format=None, _dtype=_dtype):
-        return _C._to(self, _dtype, None, False, memory_format)
-
-    _convert.__name__ = _name
-    _convert.__doc__ = f"The values as {_dtype}."
-    _add_method(_name, _convert)
-
-
-@_method
-def cpu(self, memory_format=None):
-    """The tensor in the computer's own memory."""
-    return _C._to(self, None, "cpu", False, memory_format)
-
-
-@_method
-def cuda(self, device=None, non_blocking=False, memory_format=None):
-    """A copy on a CUDA device."""
-    return _C._to(self, None, "cuda" if device is None else device, False, memory_format)
-
-
-@_method
 def type(self, dtype=None, non_blocking=False):
     """The type's name such as 'torch.FloatTensor', or the values as another dtype."""
     if dtype is None:
@@ -74,12 +22,6 @@ def type(self, dtype=None, non_blocking=False):
 _LEGACY = {_C.float32: "FloatTensor", _C.float64: "DoubleTensor", _C.float16: "HalfTensor", _C.bfloat16: "BFloat16Tensor",
            _C.uint8: "ByteTensor", _C.int8: "CharTensor", _C.int16: "ShortTensor", _C.int32: "IntTensor", _C.int64: "LongTensor",
            _C.bool: "BoolTensor", _C.complex64: "ComplexFloatTensor", _C.complex128: "ComplexDoubleTensor"}
-
-
-@_method
-def type_as(self, other):
-    """The values in the dtype and on the device of ``other``."""
-    return self.to(other)
 
 
 @_method

@@ -9,6 +9,7 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
   PyObject* ok = guard([&]() -> PyObject* {
     init_types(m);
     init_tensor(m);
+    init_override(m);
     init_binder(m);
     init_convert(m);
     init_autograd(m);

@@ -2,6 +2,7 @@
 #pragma once
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h>
 
 #include "autograd/node.h"
 #include "bolide/autograd.h"
@@ -51,12 +52,16 @@ struct PyTensor {
   PyObject* weakrefs;
 };
 extern PyTypeObject TensorType;
-extern PyTypeObject* parameter_type;  // set by nn: its instances are plain for dispatch
+extern PyTypeObject* parameter_type;  // nn.Parameter: asked for often, and plain for overrides
 inline bool is_tensor(PyObject* o) { return Py_TYPE(o) == &TensorType || PyObject_TypeCheck(o, &TensorType); }
 inline const Tensor& unwrap(PyObject* o) { return reinterpret_cast<const Tensor&>(reinterpret_cast<PyTensor*>(o)->impl); }
 /// The Python object of a tensor: the one it has, or a new one. None when undefined.
 PyObject* wrap(Tensor t);
 PyObject* wrap_as(PyTypeObject* type, Tensor t);
+/// The same tensor as an object of class `cls`, a subclass of Tensor; keeps its history.
+PyObject* as_subclass(PyObject* self, PyObject* cls);
+/// torch.Tensor(...), torch.FloatTensor(...), x.new(...): sizes, a sequence of values, or a tensor to alias.
+Tensor legacy_tensor(const char* name, DType dtype, Device device, PyObject* args, PyObject* kw);
 
 struct PyDType { PyObject_HEAD DType value; };
 struct PyDevice { PyObject_HEAD Device value; };
@@ -86,6 +91,24 @@ int set_item(PyObject* self, PyObject* index, PyObject* value);
 /// Sets the Python exception of a file that cannot be read, written or mapped.
 void set_file_error(const FileError& e);
 
+/// A type's name as messages give it: Tensor, int, numpy.ndarray.
+std::string type_name(PyObject* o);
+/// The device of factories that name none (set_default_device, `with device:`); null when it is the CPU.
+const Device* default_device();
+
+struct Family;
+/// An op by name, looked up once: static OpRef add{"add"}; add(a, b) calls it as Tensor.add.
+struct OpRef {
+  const char* name;
+  Family* family = nullptr;
+  explicit OpRef(const char* n) : name(n) {}
+  PyObject* call(PyObject* const* args, size_t n);
+  template <class... A>
+  PyObject* operator()(A... args) {
+    PyObject* all[] = {args...};
+    return call(all, sizeof...(args));
+  }
+};
 /// Calls the ops of that name with Python arguments.
 PyObject* call_op(std::string_view name, PyObject* const* args, size_t count, PyObject* kwnames = nullptr);
 template <class... A>
@@ -94,8 +117,21 @@ PyObject* call_op_with(std::string_view name, A... args) {
   return call_op(name, all, sizeof...(args));
 }
 
+/// Whether the class of a tensor that is no plain Tensor takes part in __torch_function__ now.
+bool overrides(PyObject* o);
+/// Offers the call Tensor.name(args...) to modes and classes; false when nobody takes it. `r` is null on an error.
+bool call_override_of(const char* name, std::initializer_list<PyObject*> args, PyObject*& r) noexcept;
+/// Whether a class attribute __torch_function__ is somebody's own.
+bool is_custom_hook(PyObject* hook);
+/// Whether the default override leaves results of `func` as they are (reading .grad or ._base).
+bool keeps_plain(PyObject* func);
+
 void init_types(PyObject* m);
 void init_tensor(PyObject* m);
+void init_attributes(PyObject* m);  // between TensorType's fields and PyType_Ready
+void init_methods(PyObject* m);
+void init_operators();
+void init_override(PyObject* m);
 void init_binder(PyObject* m);
 void init_convert(PyObject* m);
 void init_autograd(PyObject* m);

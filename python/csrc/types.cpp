@@ -1,4 +1,6 @@
 // dtype, device, layout, memory_format, Size and Generator objects; numbers; error translation.
+#include <cstring>
+
 #include "core/allocator.h"
 #include "core/rng.h"
 #include "python.h"
@@ -262,13 +264,22 @@ PyMethodDef generator_methods[] = {{"manual_seed", generator_manual_seed, METH_O
 PyGetSetDef generator_getset[] = {{"device", generator_device, nullptr, nullptr, nullptr}, {}};
 }  // namespace
 
+std::string type_name(PyObject* o) {
+  const std::string_view n = Py_TYPE(o)->tp_name;
+  return std::string(n.starts_with("bolide.") ? n.substr(n.rfind('.') + 1) : n);
+}
+namespace {
+thread_local std::optional<Device> t_default_device;
+}
+const Device* default_device() { return t_default_device ? &*t_default_device : nullptr; }
+
 // ---- numbers ---------------------------------------------------------------------------------
 
 bool is_number(PyObject* o) {
-  if (PyFloat_Check(o) || PyLong_Check(o) || PyBool_Check(o) || PyComplex_Check(o)) return true;
-  if (is_tensor(o) || PyUnicode_Check(o) || PySequence_Check(o)) return false;
-  const PyNumberMethods* n = Py_TYPE(o)->tp_as_number;  // NumPy scalars
-  return n && (n->nb_float || n->nb_index) && !PyObject_CheckBuffer(o) ? true : n && n->nb_float && PyObject_HasAttrString(o, "dtype");
+  if (PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o)) return true;  // bool is an int
+  if (std::strncmp(Py_TYPE(o)->tp_name, "numpy.", 6)) return false;
+  const PyNumberMethods* n = Py_TYPE(o)->tp_as_number;  // NumPy scalars, but no arrays
+  return n && (n->nb_float || n->nb_index) && !PySequence_Check(o) && !PyObject_HasAttrString(o, "__setitem__");
 }
 Scalar scalar_of(PyObject* o) {
   if (PyBool_Check(o)) return Scalar(o == Py_True);

@@ -102,11 +102,6 @@ void Dims::resize(size_t n) {
   }
   size_ = static_cast<uint32_t>(n);
 }
-void Dims::assign(IntList v) {
-  if (v.data() == data() && v.size() == size_) return;
-  resize(v.size());
-  std::copy(v.begin(), v.end(), data());
-}
 void Dims::insert(size_t at, int64_t v) {
   resize(size_ + 1);
   std::copy_backward(begin() + at, end() - 1, end());

@@ -5,6 +5,7 @@
 #include "core/allocator.h"
 #include "core/device.h"
 #include "core/registry.h"
+#include "core/spares.h"
 
 namespace bolide {
 
@@ -25,6 +26,13 @@ void release_on(Device d, void* p, size_t bytes) {
   else g_device_hooks[static_cast<int>(d.type)].release(p, bytes, d.index);
 }
 }  // namespace
+
+// ---- memory of the objects themselves ----------------------------------------------------------
+
+BOLIDE_SPARES(TensorImpl)
+BOLIDE_SPARES(Storage)
+
+// ---- storages ----------------------------------------------------------------------------------
 
 Ref<Storage> Storage::allocate(size_t bytes, Device device) {
   auto* s = new Storage;
@@ -81,17 +89,29 @@ void TensorImpl::refresh() {
 
 static uint16_t inference_flag() { return state().modes & State::kInference ? TensorImpl::kInference : 0; }
 
+/// Product of the sizes; row-major strides are written on the way. Cold where something is wrong.
+static int64_t lay_out(IntList sizes, int64_t* strides) {
+  int64_t n = 1, step = 1;
+  bool bad = false;
+  for (size_t i = sizes.size(); i-- > 0;) {
+    const int64_t s = sizes[i];
+    strides[i] = step;
+    bad |= s < 0 || __builtin_mul_overflow(n, s, &n) || __builtin_mul_overflow(step, std::max<int64_t>(s, 1), &step);
+  }
+  return bad ? checked_numel(sizes) : n;
+}
+
 Tensor Tensor::make(IntList sizes, DType dtype, Device device) {
-  const int64_t n = checked_numel(sizes);
-  int64_t bytes;
-  BOLIDE_CHECK(!__builtin_mul_overflow(n, item_size(dtype), &bytes), "Storage size calculation overflowed with sizes=", sizes);
   Tensor t(new TensorImpl);
   TensorImpl& i = *t.p_;
+  i.sizes.assign(sizes);
+  i.strides.resize_uninitialized(sizes.size());
+  const int64_t n = lay_out(sizes, i.strides.data());
+  int64_t bytes;
+  BOLIDE_CHECK(!__builtin_mul_overflow(n, item_size(dtype), &bytes), "Storage size calculation overflowed with sizes=", sizes);
   i.storage = Storage::allocate(static_cast<size_t>(bytes), device);
   i.dtype = dtype;
   i.device = i.storage->device;
-  i.sizes.assign(sizes);
-  i.strides = contiguous_strides(sizes);
   i.numel = n;
   i.flags = static_cast<uint16_t>(TensorImpl::kContiguous | inference_flag());
   return t;
