@@ -1,5 +1,6 @@
 // bolide._C._cuda: what python/bolide/cuda is built on. Map: devices | memory | streams and events | graphs | random state
 #include "cuda/allocator.h"
+#include "cuda/fault.h"
 #include "cuda/generator.h"
 #include "cuda/graph.h"
 #include "cuda/library.h"
@@ -16,6 +17,15 @@ int device_arg(PyObject* o) {
   return d.index < 0 ? cuda::current_device() : d.index;
 }
 PyObject* none() { return Py_NewRef(Py_None); }
+/// Runs f with the interpreter free; exceptions come back after it is held again.
+template <class F>
+void without_gil(F&& f) {
+  struct Released {
+    PyThreadState* state = PyEval_SaveThread();
+    ~Released() { PyEval_RestoreThread(state); }
+  } released;
+  f();
+}
 
 // ---- devices ---------------------------------------------------------------------------------------
 
@@ -60,9 +70,8 @@ PyObject* synchronize(PyObject*, PyObject* o) {
     const int d = device_arg(o);
     cuda::require();
     cuda::count_synchronization();
-    Py_BEGIN_ALLOW_THREADS;
-    cuda::synchronize_device(d);
-    Py_END_ALLOW_THREADS;
+    without_gil([&] { cuda::synchronize_device(d); });
+    cuda::check_faults();
     return none();
   });
 }
@@ -170,9 +179,7 @@ PyObject* stream_synchronize(PyObject*, PyObject* s) {
   return guard([&] {
     const cuda::Stream stream = stream_of(s);
     cuda::count_synchronization();
-    Py_BEGIN_ALLOW_THREADS;
-    cuda::synchronize(stream);
-    Py_END_ALLOW_THREADS;
+    without_gil([&] { cuda::synchronize(stream); });
     return none();
   });
 }
@@ -209,9 +216,8 @@ PyObject* event_synchronize(PyObject*, PyObject* e) {
   return guard([&] {
     cuda::Event& event = event_of(e);
     cuda::count_synchronization();
-    Py_BEGIN_ALLOW_THREADS;
-    event.synchronize();
-    Py_END_ALLOW_THREADS;
+    without_gil([&] { event.synchronize(); });
+    cuda::check_faults();
     return none();
   });
 }

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <vector>
 
+#include "cuda/fault.h"
+
 namespace bolide::cuda {
 
 BOLIDE_KERNEL_TEXT(prelude);
@@ -222,6 +224,7 @@ std::string asked_kernels() {
 
 void launch_raw(Function f, const char* op, Grid grid, Grid block, unsigned shared, void** args) {
   static const bool blocking = [] { const char* v = std::getenv("CUDA_LAUNCH_BLOCKING"); return v && *v == '1'; }();
+  check_faults();
   const Driver& cu = driver();
   const Stream s = current_stream();
   g_launches.fetch_add(1, std::memory_order_relaxed);

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <utility>
 
+#include "cuda/fault.h"
+
 namespace bolide::cuda {
 
 namespace {
@@ -48,6 +50,7 @@ Stream new_stream(int device, int priority) {
 void synchronize(Stream s) {
   DeviceGuard guard(s.device);
   check(driver().cuStreamSynchronize(s.handle), "cuStreamSynchronize");
+  check_faults();
 }
 bool finished(Stream s) {
   DeviceGuard guard(s.device);

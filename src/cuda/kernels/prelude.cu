@@ -341,6 +341,10 @@ struct Fault {
   int32_t code;
   int64_t index, limit;
 };
-DEVICE void report(Fault* f, int32_t code, int64_t index, int64_t limit) {
-  if (atomicCAS(&f->set, 0u, 1u) == 0u) f->code = code, f->index = index, f->limit = limit;
+struct FaultSite {
+  Fault* fault;
+  int32_t code;
+};
+DEVICE void report(const FaultSite& s, int64_t index, int64_t limit) {
+  if (atomicCAS(&s.fault->set, 0u, 1u) == 0u) s.fault->code = s.code, s.fault->index = index, s.fault->limit = limit;
 }
