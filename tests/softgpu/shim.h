@@ -71,6 +71,10 @@ inline __attribute__((noinline)) void __syncwarp(unsigned mask = 0xffffffffu) {
   const char none = 0;
   softgpu::softgpu_runtime.exchange(mask, &none, 1, SOFTGPU_SITE);
 }
+/// Every lane's value, 64 bytes apart.
+inline __attribute__((noinline)) const char* softgpu_exchange(unsigned mask, const void* value, int bytes) {
+  return softgpu::softgpu_runtime.exchange(mask, value, bytes, SOFTGPU_SITE);
+}
 template <class T>
 inline __attribute__((noinline)) T softgpu_shuffle(unsigned mask, T v, unsigned from) {
   const char* all = softgpu::softgpu_runtime.exchange(mask, &v, sizeof(T), SOFTGPU_SITE);

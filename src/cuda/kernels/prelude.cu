@@ -206,6 +206,28 @@ template <class T> DEVICE T infinity() { return T(bits_to_float(0x7f800000u)); }
 template <class T> DEVICE bool is_nan(T x) { return x != x; }
 template <class T> DEVICE bool is_inf(T x) { return x == infinity<T>() || x == -infinity<T>(); }
 template <class T> DEVICE bool is_finite(T x) { return x - x == T(0); }
+template <class T> DEVICE T at_least(T x, T lo) { return x >= lo || is_nan(x) ? x : lo; }
+template <class T> DEVICE T at_most(T x, T hi) { return x <= hi || is_nan(x) ? x : hi; }
+DEVICE bool sign_bit(float x) { return __float_as_uint(x) >> 31; }
+DEVICE bool sign_bit(double x) { return (uint64_t)__double_as_longlong(x) >> 63; }
+template <class T> DEVICE bool sign_bit(T x) { return x < T(0); }
+DEVICE float nextafter(float a, float b) { return ::nextafterf(a, b); }
+DEVICE double nextafter(double a, double b) { return ::nextafter(a, b); }
+DEVICE float lgamma(float x) { return ::lgammaf(x); }
+DEVICE double lgamma(double x) { return ::lgamma(x); }
+template <class T> DEVICE T logaddexp(T a, T b) {
+  if constexpr (is_complex_v<T>) return a.re >= b.re ? a + log(T(1) + exp(b - a)) : b + log(T(1) + exp(a - b));
+  else {
+    if (is_inf(a) && a == b) return a;
+    const T m = a > b ? a : b;
+    return m + log1p(exp(-abs(a - b)));
+  }
+}
+template <class T> DEVICE T gcd(T a, T b) {
+  a = abs(a), b = abs(b);
+  while (b != T(0)) { const T r = a % b; a = b, b = r; }
+  return a;
+}
 template <class T> DEVICE T floor_div(T a, T b) {
   if constexpr (is_integral_v<T>) {
     if (b == (T)0) return (T)0;
@@ -333,6 +355,42 @@ template <class A> DEVICE A block_max(A v, A* scratch) {
   __syncthreads();
   return best;
 }
+
+// ---- tensor cores: d += a * b on fragments of 16 x 16 and 16 x 8, as PTX lays them over a warp ------------------------
+
+#ifdef SOFTGPU
+template <class S> struct Fragments { uint32_t a[4], b[2]; };
+template <class S> DEVICE float fragment_value(uint32_t word, int high) {
+  S s;
+  s.bits = (uint16_t)(high ? word >> 16 : word);
+  return convert<float>(s);
+}
+template <class S> DEVICE void mma_16x8x16(float* d, const uint32_t* a, const uint32_t* b) {
+  Fragments<S> mine;
+  for (int i = 0; i < 4; ++i) mine.a[i] = a[i];
+  for (int i = 0; i < 2; ++i) mine.b[i] = b[i];
+  const char* all = softgpu_exchange(0xffffffffu, &mine, sizeof mine);
+  const int group = (threadIdx.x & 31) / 4, quad = threadIdx.x & 3;
+  for (int c = 0; c < 4; ++c) {
+    const int row = group + 8 * (c / 2), col = 2 * quad + c % 2;
+    for (int k = 0; k < 16; ++k) {
+      const Fragments<S>& fa = *(const Fragments<S>*)(all + 64 * (row % 8 * 4 + k % 8 / 2));
+      const Fragments<S>& fb = *(const Fragments<S>*)(all + 64 * (col * 4 + k % 8 / 2));
+      d[c] += fragment_value<S>(fa.a[row / 8 + 2 * (k / 8)], k % 2) * fragment_value<S>(fb.b[k / 8], k % 2);
+    }
+  }
+}
+#elif __CUDA_ARCH__ >= 800
+template <class S> DEVICE void mma_16x8x16(float* d, const uint32_t* a, const uint32_t* b);
+template <> DEVICE void mma_16x8x16<BFloat16>(float* d, const uint32_t* a, const uint32_t* b) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+template <> DEVICE void mma_16x8x16<Half>(float* d, const uint32_t* a, const uint32_t* b) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
 
 // ---- errors: a kernel that meets a bad index records the first one and goes on without touching memory ------------
 
