@@ -2,8 +2,9 @@
 
 import copy
 
-import bolide as torch
 import pytest
+
+import bolide as torch
 from bolide import nn
 
 
@@ -30,7 +31,11 @@ def test_convolutions_and_norms():
         nn.LazyConv2d(4, 3, groups=2)(torch.ones(1, 3, 5, 5))
     norm = nn.LazyBatchNorm1d()
     norm(torch.rand(4, 3))
-    assert type(norm) is nn.BatchNorm1d and type(norm.running_mean) is torch.Tensor and norm.running_mean.shape == (3,)
+    assert (
+        type(norm) is nn.BatchNorm1d
+        and type(norm.running_mean) is torch.Tensor
+        and norm.running_mean.shape == (3,)
+    )
 
 
 def test_a_state_dict_gives_the_shapes():
@@ -57,4 +62,7 @@ def test_uninitialised_tensors_refuse_operations():
 
 def test_conversions_before_the_first_forward():
     lazy = nn.LazyLinear(2).double()
-    assert lazy.weight.dtype == torch.float64 and lazy(torch.ones(1, 3, dtype=torch.float64)).dtype == torch.float64
+    assert (
+        lazy.weight.dtype == torch.float64
+        and lazy(torch.ones(1, 3, dtype=torch.float64)).dtype == torch.float64
+    )

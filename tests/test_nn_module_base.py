@@ -1,4 +1,6 @@
-"""What programs do to modules beside calling them: their own attribute access, calls, bases, and errors with a path."""
+"""What programs do to modules beside calling them:
+their own attribute access, calls, bases, and errors with a path.
+"""
 
 import copy
 import gc
@@ -7,8 +9,9 @@ import traceback
 import weakref
 from typing import Generic, TypeVar
 
-import bolide as torch
 import pytest
+
+import bolide as torch
 from bolide import nn
 
 

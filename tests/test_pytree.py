@@ -2,13 +2,26 @@
 
 from collections import OrderedDict, defaultdict, deque, namedtuple
 
-import bolide as torch
 import pytest
+
+import bolide as torch
 from bolide.utils import _pytree as pytree
 
 Point = namedtuple("Point", ["x", "y"])
-TREES = [5, None, [], {}, [1, 2], (1, (2, 3)), {"b": 1, "a": [2]}, OrderedDict([("b", 1), ("a", 2)]),
-         defaultdict(list, {"x": 1}), Point(1, [2]), deque([1, 2], maxlen=3), [{"a": (1, None)}, 3]]
+TREES = [
+    5,
+    None,
+    [],
+    {},
+    [1, 2],
+    (1, (2, 3)),
+    {"b": 1, "a": [2]},
+    OrderedDict([("b", 1), ("a", 2)]),
+    defaultdict(list, {"x": 1}),
+    Point(1, [2]),
+    deque([1, 2], maxlen=3),
+    [{"a": (1, None)}, 3],
+]
 
 
 @pytest.mark.parametrize("tree", TREES, ids=repr)
@@ -28,14 +41,18 @@ def test_map_over_several_trees():
     assert pytree.tree_map(lambda a, b: (a, b), [1], [[2, 3]]) == [(1, [2, 3])]
     with pytest.raises(ValueError, match="Node arity mismatch; expected 2, but got 1"):
         pytree.tree_map(lambda a, b: a, [1, 2], [3])
-    with pytest.raises(ValueError, match=r"Node keys mismatch; missing key\(s\): {'a'}; extra key\(s\): {'b'}"):
+    with pytest.raises(
+        ValueError, match=r"Node keys mismatch; missing key\(s\): {'a'}; extra key\(s\): {'b'}"
+    ):
         pytree.tree_map(lambda a, b: a, {"a": 1}, {"b": 1})
     assert pytree.tree_map_only(int, lambda x: x + 1, [1, "a", 2.0]) == [2, "a", 2.0]
 
 
 def test_texts():
     spec = pytree.tree_structure([{"a": (1, None)}, 3])
-    assert repr(spec) == ("TreeSpec(list, None, [TreeSpec(dict, ['a'], [TreeSpec(tuple, None, [*,\n      *])]),\n  *])")
+    assert repr(spec) == (
+        "TreeSpec(list, None, [TreeSpec(dict, ['a'], [TreeSpec(tuple, None, [*,\n      *])]),\n  *])"
+    )
     assert pytree.treespec_pprint(spec) == "[{'a': (*, *)}, *]"
     paths = [pytree.keystr(p) for p, _ in pytree.tree_leaves_with_path({"a": [1, Point(2, 3)]})]
     assert paths == ["['a'][0]", "['a'][1].x", "['a'][1].y"]

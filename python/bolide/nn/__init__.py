@@ -9,9 +9,29 @@ from . import modules, parameter  # noqa: F401
 from .modules import Module  # noqa: F401
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter  # noqa: F401
 
-_PARTS = ("attention", "common_types", "functional", "grad", "init", "modules", "parallel", "parameter", "utils")
+_PARTS = (
+    "attention",
+    "common_types",
+    "functional",
+    "grad",
+    "init",
+    "modules",
+    "parallel",
+    "parameter",
+    "utils",
+)
 _FROM_PARALLEL = ("DataParallel",)
-__all__ = sorted([*modules.__all__, *_FROM_PARALLEL, "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", *_PARTS])
+__all__ = sorted(
+    [
+        *modules.__all__,
+        *_FROM_PARALLEL,
+        "Buffer",
+        "Parameter",
+        "UninitializedBuffer",
+        "UninitializedParameter",
+        *_PARTS,
+    ]
+)
 
 
 def __getattr__(name):
@@ -31,7 +51,8 @@ def __dir__():
 
 
 def factory_kwargs(kwargs):
-    """The `device`, `dtype` and `memory_format` among `kwargs` (or in their 'factory_kwargs'), for calls of factories.
+    """The `device`, `dtype` and `memory_format` among `kwargs` (or in their 'factory_kwargs'), for calls of
+    factories.
 
     Raises TypeError for other names.
     """

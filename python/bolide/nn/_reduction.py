@@ -14,7 +14,9 @@ def get_enum(reduction: str) -> int:
     if reduction == "elementwise_mean":
         import warnings
 
-        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=2)
+        warnings.warn(
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=2
+        )
         return 1
     raise ValueError(f"{reduction} is not a valid value for reduction")
 
@@ -27,7 +29,10 @@ def legacy_get_string(size_average: bool | None, reduce: bool | None, emit_warni
     if emit_warning:
         import warnings
 
-        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.", stacklevel=2)
+        warnings.warn(
+            f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.",
+            stacklevel=2,
+        )
     return name
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: UP007, UP045 - the names are values, not annotations
 """Names for what modules take as sizes: one number, or one for each dimension."""
 
 from __future__ import annotations

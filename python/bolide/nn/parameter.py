@@ -1,7 +1,8 @@
 """Parameters and buffers: tensors that a Module registers when they are assigned to it, and their lazy forms.
 
-A Parameter is a Tensor whose class says that it is trained. A Buffer is a plain tensor with a mark, since operations on
-it should give plain tensors. The uninitialised forms know their dtype and device but no shape until `materialize`.
+A Parameter is a Tensor whose class says that it is trained. A Buffer is a plain tensor with a mark, since
+operations on it should give plain tensors. The uninitialised forms know their dtype and device but no shape
+until `materialize`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from typing import Any
 import bolide
 from bolide import _C, Tensor
 
-__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "UninitializedTensorMixin", "is_lazy"]
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "UninitializedTensorMixin",
+    "is_lazy",
+]
 
 _TensorMeta = type(Tensor)
 
@@ -74,10 +82,15 @@ class UninitializedTensorMixin:
     _guarded = False  # whether operations raise already; arranged with the first instance
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
-        """Give the tensor memory of `shape` (its own dtype and device unless given) and its ordinary class."""
+        """Give the tensor memory of `shape` (its own dtype and device unless given) and its ordinary
+        class.
+        """
         detached = self.data
-        self.data = bolide.empty(shape, device=detached.device if device is None else device,
-                                 dtype=detached.dtype if dtype is None else dtype)
+        self.data = bolide.empty(
+            shape,
+            device=detached.device if device is None else device,
+            dtype=detached.dtype if dtype is None else dtype,
+        )
         if self.cls_to_become is Tensor:
             _C._become_tensor(self)
         else:
@@ -86,13 +99,18 @@ class UninitializedTensorMixin:
     @property
     def shape(self) -> Any:
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when "
-            "trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters "
-            "before accessing their attributes.")
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when "
+            "trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize "
+            "the parameters "
+            "before accessing their attributes."
+        )
 
     def share_memory_(self) -> Any:
-        raise RuntimeError("Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the "
-                           "parameters before calling `module.share_memory()`.")
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the "
+            "parameters before calling `module.share_memory()`."
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -102,19 +120,28 @@ class UninitializedTensorMixin:
 
 
 # What an uninitialised tensor may be asked, beside its attributes.
-_ALLOWED = frozenset((
-    "copy_ is_floating_point is_complex half float double char short int long cuda cpu to bfloat16 type get_device size dim as_subclass "
-    "data_ptr is_contiguous _make_subclass register_hook __new__ __init__ __class__ __repr__ __str__ __hash__ __eq__ __ne__ "
-    "__reduce__ __reduce_ex__ __getstate__ __deepcopy__ __getattribute__ __setattr__ __delattr__ __dir__ __sizeof__ __doc__ "
-    "__init_subclass__ __subclasshook__ __format__ __setstate__ materialize share_memory_").split())
+_ALLOWED = frozenset(
+    (
+        "copy_ is_floating_point is_complex half float double char short int long cuda cpu to bfloat16 type "
+        "get_device size dim as_subclass "
+        "data_ptr is_contiguous _make_subclass register_hook __new__ __init__ __class__ __repr__ __str__ "
+        "__hash__ __eq__ __ne__ "
+        "__reduce__ __reduce_ex__ __getstate__ __deepcopy__ __getattribute__ __setattr__ __delattr__ __dir__ "
+        "__sizeof__ __doc__ "
+        "__init_subclass__ __subclasshook__ __format__ __setstate__ materialize share_memory_"
+    ).split()
+)
 
 
 def _refuse(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise ValueError(
-            f"Attempted to use an uninitialized parameter in {name}. This error happens when you are using a `LazyModule` or "
-            "explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. When using LazyModules Call `forward` "
-            "with a dummy batch to initialize the parameters before calling torch functions")
+            f"Attempted to use an uninitialized parameter in {name}. This error happens when you are using a "
+            "`LazyModule` or "
+            "explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. When using "
+            "LazyModules Call `forward` "
+            "with a dummy batch to initialize the parameters before calling torch functions"
+        )
 
     method.__name__ = name
     return method
@@ -185,7 +212,9 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
     cls_to_become = Tensor
 
-    def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True) -> Any:
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
         tensor = _make_uninitialized(cls, device, dtype, requires_grad)
         tensor.persistent = persistent
         tensor._is_buffer = True

@@ -15,7 +15,11 @@ class _EnumEncoder(json.JSONEncoder):
 
     def default(self, obj: Any) -> Any:
         if isinstance(obj, Enum):
-            return {"__enum__": True, "fqn": f"{type(obj).__module__}:{type(obj).__qualname__}", "name": obj.name}
+            return {
+                "__enum__": True,
+                "fqn": f"{type(obj).__module__}:{type(obj).__qualname__}",
+                "name": obj.name,
+            }
         return super().default(obj)
 
 
@@ -38,17 +42,26 @@ def _to_json(spec: TreeSpec) -> dict:
     if entry is None:
         raise NotImplementedError(f"Serializing {spec.type} in pytree is not registered.")
     if entry.serialized_type_name == _pytree.NO_SERIALIZED_TYPE_NAME_FOUND:
-        raise NotImplementedError(f"No registered serialization name for {spec.type} found. Please update your "
-                                  "_register_pytree_node call with a `serialized_type_name` kwarg.")
+        raise NotImplementedError(
+            f"No registered serialization name for {spec.type} found. Please update your "
+            "_register_pytree_node call with a `serialized_type_name` kwarg."
+        )
     if entry.to_dumpable_context is None:
         try:
             context: Any = json.dumps(spec.context, cls=_EnumEncoder)
         except TypeError as error:
-            raise TypeError("Unable to serialize context. Please make the context json dump-able, or register a custom serializer "
-                            "using _register_pytree_node.") from error
+            raise TypeError(
+                "Unable to serialize context. Please make the context json dump-able, or register a custom "
+                "serializer "
+                "using _register_pytree_node."
+            ) from error
     else:
         context = entry.to_dumpable_context(spec.context)
-    return {"type": entry.serialized_type_name, "context": context, "children_spec": [_to_json(c) for c in spec.children()]}
+    return {
+        "type": entry.serialized_type_name,
+        "context": context,
+        "children_spec": [_to_json(c) for c in spec.children()],
+    }
 
 
 def _from_json(data: dict) -> TreeSpec:
@@ -97,19 +110,3 @@ def treespec_pprint(treespec: TreeSpec) -> str:
     from pprint import pformat
 
     return pformat(treespec.unflatten([_Asterisk() for _ in range(treespec.num_leaves)]))
-
-
-def pytree_to_str(treespec: TreeSpec) -> str:
-    """The old name of `treespec_dumps`."""
-    import warnings
-
-    warnings.warn("`pytree_to_str` is deprecated. Please use `treespec_dumps` instead.", FutureWarning, stacklevel=2)
-    return treespec_dumps(treespec)
-
-
-def str_to_pytree(json: str) -> TreeSpec:
-    """The old name of `treespec_loads`."""
-    import warnings
-
-    warnings.warn("`str_to_pytree` is deprecated. Please use `treespec_loads` instead.", FutureWarning, stacklevel=2)
-    return treespec_loads(json)

@@ -63,8 +63,12 @@ def warn_if_has_hooks(tensor: Any) -> None:
         if not hasattr(hook, "__torch_unserializable__"):
             import warnings
 
-            warnings.warn(f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can decorate "
-                          "the function with @torch.utils.hooks.unserializable_hook to suppress this warning", stacklevel=3)
+            warnings.warn(
+                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can "
+                "decorate "
+                "the function with @torch.utils.hooks.unserializable_hook to suppress this warning",
+                stacklevel=3,
+            )
 
 
 _probe_class: Any = None
@@ -74,6 +78,7 @@ def _probe() -> Any:
     """The identity function of autograd that hands gradients on to a callback (made at first use)."""
     global _probe_class
     if _probe_class is None:
+
         class ModuleBackwardProbe(bolide.autograd.Function):
             @staticmethod
             def forward(ctx: Any, callback: Any, *tensors: Any) -> Any:
@@ -140,17 +145,24 @@ class BackwardHook:
                 continue
             changed = changed if isinstance(changed, tuple) else (changed,)
             if len(changed) != len(gradients):
-                raise RuntimeError("Backward pre hook returned an invalid number of grad_output, "
-                                   f"got {len(changed)}, but expected {len(gradients)}")
+                raise RuntimeError(
+                    "Backward pre hook returned an invalid number of grad_output, "
+                    f"got {len(changed)}, but expected {len(gradients)}"
+                )
             gradients = changed
         self.grad_outputs = gradients
         if self.input_places is None:  # no input has a gradient to wait for
             nothing = (None,) * self.n_inputs
             for hook in self.user_hooks:
                 changed = hook(self.module, nothing, gradients)
-                if changed is not None and not (isinstance(changed, tuple) and all(g is None for g in changed)):
-                    raise RuntimeError("Backward hook for Modules where no input requires gradient should always return None "
-                                       "or None for all gradients.")
+                if changed is not None and not (
+                    isinstance(changed, tuple) and all(g is None for g in changed)
+                ):
+                    raise RuntimeError(
+                        "Backward hook for Modules where no input requires gradient should always return "
+                        "None "
+                        "or None for all gradients."
+                    )
             self.grad_outputs = None
         return tuple(gradients[i] for i in self.output_places)
 
@@ -167,8 +179,10 @@ class BackwardHook:
                 continue
             changed = changed if isinstance(changed, tuple) else (changed,)
             if len(changed) != len(gradients):
-                raise RuntimeError("Backward hook returned an invalid number of grad_input, "
-                                   f"got {len(changed)}, but expected {len(gradients)}")
+                raise RuntimeError(
+                    "Backward hook returned an invalid number of grad_input, "
+                    f"got {len(changed)}, but expected {len(gradients)}"
+                )
             gradients = changed
         self.grad_outputs = None
         return tuple(gradients[i] for i in self.input_places)

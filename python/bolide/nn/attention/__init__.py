@@ -12,8 +12,16 @@ from typing import Any
 
 from ..._modes import _Mode
 
-__all__ = ["SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "activate_flash_attention_impl", "current_flash_attention_impl",
-           "list_flash_attention_impls", "register_flash_attention_impl", "restore_flash_attention_impl", "sdpa_kernel"]
+__all__ = [
+    "SDPBackend",
+    "WARN_FOR_UNFUSED_KERNELS",
+    "activate_flash_attention_impl",
+    "current_flash_attention_impl",
+    "list_flash_attention_impls",
+    "register_flash_attention_impl",
+    "restore_flash_attention_impl",
+    "sdpa_kernel",
+]
 
 WARN_FOR_UNFUSED_KERNELS = False
 
@@ -33,10 +41,20 @@ class SDPBackend(IntEnum):
 
 
 # The order in which the list of allowed ones is told, and that of preference.
-_TOLD = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH,
-         SDPBackend.OVERRIDEABLE)
-_PREFERRED = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH, SDPBackend.CUDNN_ATTENTION,
-              SDPBackend.OVERRIDEABLE)
+_TOLD = (
+    SDPBackend.CUDNN_ATTENTION,
+    SDPBackend.FLASH_ATTENTION,
+    SDPBackend.EFFICIENT_ATTENTION,
+    SDPBackend.MATH,
+    SDPBackend.OVERRIDEABLE,
+)
+_PREFERRED = (
+    SDPBackend.FLASH_ATTENTION,
+    SDPBackend.EFFICIENT_ATTENTION,
+    SDPBackend.MATH,
+    SDPBackend.CUDNN_ATTENTION,
+    SDPBackend.OVERRIDEABLE,
+)
 
 
 class _State(threading.local):
@@ -68,7 +86,9 @@ class sdpa_kernel(_Mode):
         self._arguments = (backends, set_priority)
         wanted = [backends] if isinstance(backends, SDPBackend) else backends
         if not isinstance(wanted, Iterable) or not all(isinstance(b, SDPBackend) for b in wanted):
-            raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend instances")
+            raise AssertionError(
+                "Backend must be an instance of SDPBackend or a list of SDPBackend instances"
+            )
         self.wanted = list(dict.fromkeys(wanted))
         self.set_priority = set_priority
         self.saved: list[tuple] = []

@@ -19,7 +19,9 @@ class CausalVariant(IntEnum):
 
 
 class CausalBias(Tensor):
-    """A mask (queries, keys) that is True where a query may look: a boolean tensor that remembers how it was made."""
+    """A mask (queries, keys) that is True where a query may look:
+    a boolean tensor that remembers how it was made.
+    """
 
     def __new__(cls, variant: CausalVariant, seq_len_q: int, seq_len_kv: int) -> Any:
         diagonal = 0 if variant == CausalVariant.UPPER_LEFT else seq_len_kv - seq_len_q
@@ -35,7 +37,10 @@ class CausalBias(Tensor):
         if seq_len_q > seq_len_kv and variant == CausalVariant.LOWER_RIGHT:
             import warnings
 
-            warnings.warn("Lower right causal bias will produce NaNs in the output when seq_len_q > seq_len_kv!", stacklevel=2)
+            warnings.warn(
+                "Lower right causal bias will produce NaNs in the output when seq_len_q > seq_len_kv!",
+                stacklevel=2,
+            )
 
     def _materialize(self, device: Any = None) -> Tensor:
         """The plain tensor."""

@@ -9,8 +9,8 @@ from bolide import Tensor
 def cross_map_lrn2d(input: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
     """x / (k + alpha / size times the sum of squares of the channels around each)^beta for (N, C, H, W).
 
-    The window has (size - 1) // 2 channels on both sides, and the first channel counts everywhere: PyTorch's running sum
-    never drops it, and trained models depend on that.
+    The window has (size - 1) // 2 channels on both sides, and the first channel counts everywhere: PyTorch's
+    running sum never drops it, and trained models depend on that.
     """
     if input.dim() != 4:
         raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")

@@ -1,8 +1,9 @@
 """The part of Module that registers hooks and calls a module that has some.
 
-The core knows whether a hook on the calls of all modules is set (`_follow_globals`) and looks into the module's own
-dictionaries; only when there is one, the call takes the way through here. Backward hooks stand on two identity functions of autograd: one around the
-inputs, whose backward sees the gradients of the inputs, and one around the outputs.
+The core knows whether a hook on the calls of all modules is set (`_follow_globals`) and looks into the
+module's own dictionaries; only when there is one, the call takes the way through here. Backward hooks stand
+on two identity functions of autograd: one around the inputs, whose backward sees the gradients of the inputs,
+and one around the outputs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ _global_parameter_registration_hooks: OrderedDict = OrderedDict()
 
 def _has_any_global_hook() -> bool:
     """Whether a hook on the calls of all modules is set."""
-    return bool(_global_backward_pre_hooks or _global_backward_hooks or _global_forward_pre_hooks or _global_forward_hooks)
+    return bool(
+        _global_backward_pre_hooks
+        or _global_backward_hooks
+        or _global_forward_pre_hooks
+        or _global_forward_hooks
+    )
 
 
 def _follow_globals() -> None:
@@ -51,17 +57,23 @@ def _add_global(hooks: OrderedDict, hook: Any, *extra: Any) -> RemovableHandle:
 
 
 def register_module_buffer_registration_hook(hook: Any) -> RemovableHandle:
-    """Call `hook(module, name, buffer)` whenever any module gets a buffer; a value it returns is taken instead."""
+    """Call `hook(module, name, buffer)` whenever any module gets a buffer;
+    a value it returns is taken instead.
+    """
     return _add_global(_global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook: Any) -> RemovableHandle:
-    """Call `hook(module, name, submodule)` whenever any module gets a submodule; a value it returns is taken instead."""
+    """Call `hook(module, name, submodule)` whenever any module gets a submodule;
+    a value it returns is taken instead.
+    """
     return _add_global(_global_module_registration_hooks, hook)
 
 
 def register_module_parameter_registration_hook(hook: Any) -> RemovableHandle:
-    """Call `hook(module, name, param)` whenever any module gets a parameter; a value it returns is taken instead."""
+    """Call `hook(module, name, param)` whenever any module gets a parameter;
+    a value it returns is taken instead.
+    """
     return _add_global(_global_parameter_registration_hooks, hook)
 
 
@@ -70,9 +82,13 @@ def register_module_forward_pre_hook(hook: Any) -> RemovableHandle:
     return _add_global(_global_forward_pre_hooks, hook)
 
 
-def register_module_forward_hook(hook: Any, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
+def register_module_forward_hook(
+    hook: Any, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
     """Call `hook(module, args, output)` after the forward of every module."""
-    handle = _add_global(_global_forward_hooks, hook, _global_forward_hooks_with_kwargs, _global_forward_hooks_always_called)
+    handle = _add_global(
+        _global_forward_hooks, hook, _global_forward_hooks_with_kwargs, _global_forward_hooks_always_called
+    )
     if with_kwargs:
         _global_forward_hooks_with_kwargs[handle.id] = True
     if always_call:
@@ -83,8 +99,10 @@ def register_module_forward_hook(hook: Any, *, with_kwargs: bool = False, always
 def _set_global_full(full: bool) -> None:
     global _global_is_full_backward_hook
     if _global_is_full_backward_hook is (not full):
-        raise RuntimeError("Cannot use both regular backward hooks and full backward hooks as a global Module hook. "
-                           "Please use only one of them.")
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. "
+            "Please use only one of them."
+        )
     _global_is_full_backward_hook = full
 
 
@@ -109,7 +127,9 @@ class HookMixin:
     """Registration of hooks, and the call of a module that has some."""
 
     def register_full_backward_pre_hook(self, hook: Any, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_output)` before the module's backward; what it returns replaces the gradients."""
+        """Call `hook(module, grad_output)` before the module's backward;
+        what it returns replaces the gradients.
+        """
         handle = RemovableHandle(self._backward_pre_hooks)
         self._backward_pre_hooks[handle.id] = hook
         if prepend:
@@ -119,8 +139,10 @@ class HookMixin:
     def register_backward_hook(self, hook: Any) -> RemovableHandle:
         """The old form of `register_full_backward_hook`: sees the gradients of the last operation only."""
         if self._is_full_backward_hook is True:
-            raise RuntimeError("Cannot use both regular backward hooks and full backward hooks on a single Module. "
-                               "Please use only one of them.")
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. "
+                "Please use only one of them."
+            )
         self._is_full_backward_hook = False
         handle = RemovableHandle(self._backward_hooks)
         self._backward_hooks[handle.id] = hook
@@ -129,8 +151,10 @@ class HookMixin:
     def register_full_backward_hook(self, hook: Any, prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known."""
         if self._is_full_backward_hook is False:
-            raise RuntimeError("Cannot use both regular backward hooks and full backward hooks on a single Module. "
-                               "Please use only one of them.")
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. "
+                "Please use only one of them."
+            )
         self._is_full_backward_hook = True
         handle = RemovableHandle(self._backward_hooks)
         self._backward_hooks[handle.id] = hook
@@ -138,8 +162,12 @@ class HookMixin:
             self._backward_hooks.move_to_end(handle.id, last=False)
         return handle
 
-    def register_forward_pre_hook(self, hook: Any, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
-        """Call `hook(module, args)` (or `hook(module, args, kwargs)`) before forward; it may return new arguments."""
+    def register_forward_pre_hook(
+        self, hook: Any, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` (or `hook(module, args, kwargs)`) before forward;
+        it may return new arguments.
+        """
         handle = RemovableHandle(self._forward_pre_hooks, extra_dict=self._forward_pre_hooks_with_kwargs)
         self._forward_pre_hooks[handle.id] = hook
         if with_kwargs:
@@ -148,14 +176,18 @@ class HookMixin:
             self._forward_pre_hooks.move_to_end(handle.id, last=False)
         return handle
 
-    def register_forward_hook(self, hook: Any, *, prepend: bool = False, with_kwargs: bool = False,
-                              always_call: bool = False) -> RemovableHandle:
-        """Call `hook(module, args, output)` (or `(module, args, kwargs, output)`) after forward; it may return a new output.
+    def register_forward_hook(
+        self, hook: Any, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` (or `(module, args, kwargs, output)`) after forward; it may
+        return a new output.
 
         `always_call` hooks run even when forward raises.
         """
-        handle = RemovableHandle(self._forward_hooks,
-                                 extra_dict=[self._forward_hooks_with_kwargs, self._forward_hooks_always_called])
+        handle = RemovableHandle(
+            self._forward_hooks,
+            extra_dict=[self._forward_hooks_with_kwargs, self._forward_hooks_always_called],
+        )
         self._forward_hooks[handle.id] = hook
         if with_kwargs:
             self._forward_hooks_with_kwargs[handle.id] = True
@@ -193,8 +225,11 @@ class HookMixin:
             if not isinstance(result, (Tensor, tuple)):
                 import warnings
 
-                warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors "
-                              f"but received {type(result)}", stacklevel=4)
+                warnings.warn(
+                    "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors "
+                    f"but received {type(result)}",
+                    stacklevel=4,
+                )
             result = probe.setup_output_hook(result)
         if plain:
             _attach_plain(self, plain, args, result)
@@ -207,8 +242,10 @@ class HookMixin:
                 if changed is None:
                     continue
                 if not (isinstance(changed, tuple) and len(changed) == 2):
-                    raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got "
-                                       f"{changed}.")
+                    raise RuntimeError(
+                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got "
+                        f"{changed}."
+                    )
                 args, kwargs = changed
             else:
                 changed = hook(self, args)
@@ -227,8 +264,11 @@ class HookMixin:
             except Exception as error:  # noqa: BLE001 - the first error is the one to report
                 import warnings
 
-                warnings.warn(f"{'global ' if key[0] else ''}module forward hook with ``always_call=True`` raised an "
-                              f"exception that was silenced as another error was raised in forward: {error}", stacklevel=4)
+                warnings.warn(
+                    f"{'global ' if key[0] else ''}module forward hook with ``always_call=True`` raised an "
+                    f"exception that was silenced as another error was raised in forward: {error}",
+                    stacklevel=4,
+                )
 
     def _get_backward_hooks(self) -> tuple[list, list]:
         full, plain, _ = _backward_hooks_of(self)
@@ -240,7 +280,9 @@ class HookMixin:
 
 def _forward_hooks_of(module: Any) -> list:
     """[((is global, id), hook, with_kwargs)] in the order of their calls."""
-    everywhere = [((True, k), h, k in _global_forward_hooks_with_kwargs) for k, h in _global_forward_hooks.items()]
+    everywhere = [
+        ((True, k), h, k in _global_forward_hooks_with_kwargs) for k, h in _global_forward_hooks.items()
+    ]
     own = [((False, k), h, k in module._forward_hooks_with_kwargs) for k, h in module._forward_hooks.items()]
     return everywhere + own
 
@@ -260,10 +302,15 @@ def _attach_plain(module: Any, hooks: list, args: tuple, result: Any) -> None:
     """Hang old-form backward hooks on the node that made the (first) output."""
     var = result
     while not isinstance(var, Tensor):
-        var = next((v for v in var.values() if isinstance(v, Tensor)), None) if isinstance(var, dict) else var[0]
+        var = (
+            next((v for v in var.values() if isinstance(v, Tensor)), None)
+            if isinstance(var, dict)
+            else var[0]
+        )
     if var is None or var.grad_fn is None:
         return
     for hook in hooks:
+
         def call(grad_input: Any, grad_output: Any, hook: Any = hook) -> Any:
             return hook(module, grad_input, grad_output)
 
@@ -271,5 +318,10 @@ def _attach_plain(module: Any, hooks: list, args: tuple, result: Any) -> None:
     if not (isinstance(args, tuple) and all(isinstance(a, Tensor) for a in args)):
         import warnings
 
-        warnings.warn("Using non-full backward hooks on a Module that does not take as input a single Tensor or a tuple of "
-                      "Tensors is deprecated and will be removed in future versions.", FutureWarning, stacklevel=5)
+        warnings.warn(
+            "Using non-full backward hooks on a Module that does not take as input a single Tensor or a "
+            "tuple of "
+            "Tensors is deprecated and will be removed in future versions.",
+            FutureWarning,
+            stacklevel=5,
+        )

@@ -60,14 +60,18 @@ class StateMixin:
     # ---- hooks ---------------------------------------------------------------------------------
 
     def register_state_dict_post_hook(self, hook: Any) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after `state_dict`; it may change the dictionary."""
+        """Call `hook(module, state_dict, prefix, local_metadata)` after `state_dict`;
+        it may change the dictionary.
+        """
         hook._from_public_api = True
         return self._register_state_dict_hook(hook, public=True)
 
     def _register_state_dict_hook(self, hook: Any, public: bool = False) -> RemovableHandle:
         if not public and getattr(hook, "_from_public_api", False):
-            raise RuntimeError("Cannot register the same function as the state dict post hook that was previously "
-                               "registered via register_state_dict_post_hook")
+            raise RuntimeError(
+                "Cannot register the same function as the state dict post hook that was previously "
+                "registered via register_state_dict_post_hook"
+            )
         handle = RemovableHandle(self._state_dict_hooks)
         self._state_dict_hooks[handle.id] = hook
         return handle
@@ -84,11 +88,15 @@ class StateMixin:
         return handle
 
     def register_load_state_dict_pre_hook(self, hook: Any) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)` before loading."""
+        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected,
+        errors)` before loading.
+        """
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def register_load_state_dict_post_hook(self, hook: Any) -> RemovableHandle:
-        """Call `hook(module, incompatible_keys)` after loading; it may change the lists in `incompatible_keys`."""
+        """Call `hook(module, incompatible_keys)` after loading;
+        it may change the lists in `incompatible_keys`.
+        """
         handle = RemovableHandle(self._load_state_dict_post_hooks)
         self._load_state_dict_post_hooks[handle.id] = hook
         return handle
@@ -97,11 +105,15 @@ class StateMixin:
 
     def get_extra_state(self) -> Any:
         """More state for `state_dict`; a subclass that defines this defines `set_extra_state` too."""
-        raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called: this is a bug.")
+        raise RuntimeError(
+            "Reached a code path in Module.get_extra_state() that should never be called: this is a bug."
+        )
 
     def set_extra_state(self, state: Any) -> None:
         """Take what `get_extra_state` returned."""
-        raise RuntimeError("Reached a code path in Module.set_extra_state() that should never be called: this is a bug.")
+        raise RuntimeError(
+            "Reached a code path in Module.set_extra_state() that should never be called: this is a bug."
+        )
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         """Put this module's own entries into `destination`."""
@@ -114,7 +126,9 @@ class StateMixin:
         if type(self).get_extra_state is not StateMixin.get_extra_state:
             destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
-    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+    def state_dict(
+        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> Any:
         """An OrderedDict of all parameters and persistent buffers, detached but sharing memory.
 
         Args:
@@ -125,7 +139,9 @@ class StateMixin:
         if args:
             import warnings
 
-            warnings.warn("Positional args are being deprecated, use kwargs instead.", FutureWarning, stacklevel=2)
+            warnings.warn(
+                "Positional args are being deprecated, use kwargs instead.", FutureWarning, stacklevel=2
+            )
             destination = args[0] if destination is None else destination
             prefix = args[1] if len(args) > 1 and prefix == "" else prefix
             keep_vars = args[2] if len(args) > 2 and keep_vars is False else keep_vars
@@ -177,20 +193,38 @@ class StateMixin:
         _load(self, state_dict, "", metadata, assign, (missing, unexpected, errors))
         if strict:
             if unexpected:
-                errors.insert(0, "Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ". ")
+                errors.insert(
+                    0, "Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ". "
+                )
             if missing:
-                errors.insert(0, "Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ". ")
+                errors.insert(
+                    0, "Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ". "
+                )
         if errors:
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors)
+            )
         return _IncompatibleKeys(missing, unexpected)
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, strict: bool,
-                              missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str]) -> None:
+    def _load_from_state_dict(
+        self,
+        state_dict: dict,
+        prefix: str,
+        local_metadata: dict,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         """Take this module's own entries; children follow on their own."""
         for hook in self._load_state_dict_pre_hooks.values():
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         own = {k: v for k, v in self._parameters.items() if v is not None}
-        own.update((k, v) for k, v in self._buffers.items() if v is not None and k not in self._non_persistent_buffers_set)
+        own.update(
+            (k, v)
+            for k, v in self._buffers.items()
+            if v is not None and k not in self._non_persistent_buffers_set
+        )
         assign = local_metadata.get("assign_to_params_buffers", False)
         for name, target in own.items():
             key = prefix + name
@@ -211,7 +245,7 @@ class StateMixin:
             return
         for key in state_dict:
             if key.startswith(prefix) and key != extra_key:
-                head, dot, _ = key[len(prefix):].partition(".")
+                head, dot, _ = key[len(prefix) :].partition(".")
                 if head not in (self._modules if dot else own):
                     unexpected_keys.append(key)
 
@@ -227,7 +261,7 @@ def _load(module: Any, local: dict, prefix: str, metadata: Any, assign: bool, fo
         parts: dict[str, dict] = {}
         for key, value in local.items():
             if key.startswith(prefix):
-                head, dot, _ = key[len(prefix):].partition(".")
+                head, dot, _ = key[len(prefix) :].partition(".")
                 if dot:
                     parts.setdefault(head, {})[key] = value
         for name, child in module._modules.items():
@@ -236,29 +270,42 @@ def _load(module: Any, local: dict, prefix: str, metadata: Any, assign: bool, fo
     incompatible = _IncompatibleKeys(missing, unexpected)
     for hook in module._load_state_dict_post_hooks.values():
         if hook(module, incompatible) is not None:
-            raise AssertionError("Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return "
-                                 "new values, if incompatible_keys need to be modified, it should be done inplace.")
+            raise AssertionError(
+                "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return "
+                "new values, if incompatible_keys need to be modified, it should be done inplace."
+            )
 
 
-def _take(module: Any, name: str, key: str, target: Tensor, value: Any, assign: bool, errors: list[str]) -> None:
+def _take(
+    module: Any, name: str, key: str, target: Tensor, value: Any, assign: bool, errors: list[str]
+) -> None:
     """Copy or assign one entry, or note why not."""
     if not isinstance(value, Tensor):
-        errors.append(f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
-                      f"checkpoint but received {type(value)}")
+        errors.append(
+            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
+            f"checkpoint but received {type(value)}"
+        )
         return
     lazy = is_lazy(target)
     if not lazy and target.dim() == 0 and value.dim() == 1 and value.shape[0] == 1:
         value = value[0]  # scalars of files before 0.4
     if not lazy and value.shape != target.shape:
-        errors.append(f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-                      f"the shape in current model is {target.shape}.")
+        errors.append(
+            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+            f"the shape in current model is {target.shape}."
+        )
         return
     if not lazy and target.device.type == "meta" and value.device.type != "meta" and not assign:
         import warnings
 
-        warnings.warn(f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current "
-                      f"model, which is a no-op. (Did you mean to pass `assign=True` to assign items in the state dictionary "
-                      f"to their corresponding key in the module instead of copying them in place?)", stacklevel=5)
+        warnings.warn(
+            f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the "
+            "current "
+            "model, which is a no-op. (Did you mean to pass `assign=True` to assign items in the state "
+            "dictionary "
+            f"to their corresponding key in the module instead of copying them in place?)",
+            stacklevel=5,
+        )
     try:
         with bolide.no_grad():
             if not assign:
@@ -272,5 +319,8 @@ def _take(module: Any, name: str, key: str, target: Tensor, value: Any, assign: 
             else:
                 setattr(module, name, value)
     except Exception as error:  # noqa: BLE001 - every reason is reported beside the other names' reasons
-        errors.append(f'While copying the parameter named "{key}", whose dimensions in the model are {target.size()} and '
-                      f"whose dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}.")
+        errors.append(
+            f'While copying the parameter named "{key}", whose dimensions in the model are {target.size()} '
+            "and "
+            f"whose dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}."
+        )

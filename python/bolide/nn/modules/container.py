@@ -1,4 +1,6 @@
-"""Modules that hold modules or parameters: Sequential, ModuleList, ModuleDict, ParameterList, ParameterDict."""
+"""Modules that hold modules or parameters: Sequential, ModuleList, ModuleDict, ParameterList,
+ParameterDict.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,13 @@ class Container(Module):
         super().__init__()
         import warnings
 
-        warnings.warn("nn.Container is deprecated. All of it's functionality is now implemented in nn.Module. Subclass that "
-                      "instead.", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "nn.Container is deprecated. All of it's functionality is now implemented in nn.Module. Subclass "
+            "that "
+            "instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
         for key, value in kwargs.items():
             self.add_module(key, value)
 
@@ -91,8 +98,9 @@ class Sequential(_Numbered):
 
     def __add__(self, other: Any) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError("add operator supports only objects of Sequential class, but "
-                             f"{type(other)} is given.")
+            raise ValueError(
+                f"add operator supports only objects of Sequential class, but {type(other)} is given."
+            )
         joined = Sequential()
         for module in chain(self, other):
             joined.append(module)
@@ -100,8 +108,9 @@ class Sequential(_Numbered):
 
     def __iadd__(self, other: Any) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError("add operator supports only objects of Sequential class, but "
-                             f"{type(other)} is given.")
+            raise ValueError(
+                f"add operator supports only objects of Sequential class, but {type(other)} is given."
+            )
         for i, module in enumerate(other, len(self)):
             self.add_module(str(i), module)
         return self
@@ -244,7 +253,9 @@ class ModuleList(_Numbered):
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Adds modules at the end; returns self."""
         if not isinstance(modules, Iterable):
-            raise TypeError("ModuleList.extend should be called with an iterable, but got " + type(modules).__name__)
+            raise TypeError(
+                "ModuleList.extend should be called with an iterable, but got " + type(modules).__name__
+            )
         offset = len(self)
         for i, module in enumerate(modules):
             self.add_module(str(offset + i), module)
@@ -313,21 +324,27 @@ def _pairs(source: Any, owner: str) -> Iterator[tuple]:
     """The pairs of a mapping or of an iterable of pairs; TypeError or ValueError where it is neither."""
     if not isinstance(source, Iterable):
         plural = owner.replace("ParameterDict", "ParametersDict")  # so PyTorch writes it here
-        raise TypeError(f"{plural}.update should be called with an iterable of key/value pairs, but got "
-                        + type(source).__name__)
+        raise TypeError(
+            f"{plural}.update should be called with an iterable of key/value pairs, but got "
+            + type(source).__name__
+        )
     if isinstance(source, (OrderedDict, ModuleDict, ParameterDict, Mapping)):
         yield from source.items()
         return
     for j, pair in enumerate(source):
         if not isinstance(pair, Iterable):
-            raise TypeError(f"{owner} update sequence element #{j} should be Iterable; is{type(pair).__name__}")
+            raise TypeError(
+                f"{owner} update sequence element #{j} should be Iterable; is{type(pair).__name__}"
+            )
         if len(pair) != 2:
             raise ValueError(f"{owner} update sequence element #{j} has length {len(pair)}; 2 is required")
         yield pair[0], pair[1]
 
 
 def _describe(value: Any, element: str) -> str:
-    """How the texts of parameter containers name a value, whose element type is `element` if it is a tensor."""
+    """How the texts of parameter containers name a value,
+    whose element type is `element` if it is a tensor.
+    """
     if not isinstance(value, Tensor):
         return f"Object of type: {type(value).__name__}"
     size = "x".join(str(s) for s in value.size())
@@ -393,7 +410,9 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> ParameterList:
         """Adds values at the end; returns self."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError("ParameterList.extend should be called with an iterable, but got " + type(values).__name__)
+            raise TypeError(
+                "ParameterList.extend should be called with an iterable, but got " + type(values).__name__
+            )
         for value in values:
             self.append(value)
         return self
@@ -420,8 +439,10 @@ class ParameterDict(Module):
 
     def _key_to_attr(self, key: str) -> str:
         if not isinstance(key, str):
-            raise TypeError("Index given to ParameterDict cannot be used as a key as it is not a string "
-                            f"(type is '{type(key).__name__}'). Open an issue on github if you need non-string keys.")
+            raise TypeError(
+                "Index given to ParameterDict cannot be used as a key as it is not a string "
+                f"(type is '{type(key).__name__}'). Open an issue on github if you need non-string keys."
+            )
         return key
 
     def __getitem__(self, key: str) -> Any:
@@ -501,7 +522,9 @@ class ParameterDict(Module):
         return (self[k] for k in self._keys)
 
     def update(self, parameters: Any) -> None:
-        """Adds or replaces values from a mapping (in the order of its keys, unless it is an OrderedDict) or from pairs."""
+        """Adds or replaces values from a mapping (in the order of its keys,
+        unless it is an OrderedDict) or from pairs.
+        """
         pairs = _pairs(parameters, "ParameterDict")
         if isinstance(parameters, (ParameterDict, Mapping)) and not isinstance(parameters, OrderedDict):
             pairs = sorted(pairs, key=operator.itemgetter(0))

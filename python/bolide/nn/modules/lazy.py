@@ -1,7 +1,8 @@
 """What modules share that take their sizes from the first input.
 
-A lazy module carries two hooks: before it loads a state dictionary, uninitialised parameters take the shapes of the
-entries; before its first forward, `initialize_parameters` makes them from the input. Then the module becomes an ordinary one.
+A lazy module carries two hooks: before it loads a state dictionary, uninitialised parameters take the shapes
+of the entries; before its first forward, `initialize_parameters` makes them from the input. Then the module
+becomes an ordinary one.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ __all__ = ["LazyModuleMixin"]
 
 
 class LazyModuleMixin:
-    """A base for modules with uninitialised parameters; it stands before the module class in the list of bases.
+    """A base for modules with uninitialised parameters; it stands before the module class in the list of
+    bases.
 
-    A subclass defines `initialize_parameters(*args, **kwargs)`, which gets the arguments of the first `forward`, and may
-    name in `cls_to_become` the class that the module takes afterwards.
+    A subclass defines `initialize_parameters(*args, **kwargs)`, which gets the arguments of the first
+    `forward`, and may name in `cls_to_become` the class that the module takes afterwards.
     """
 
     cls_to_become: Any = None
@@ -33,8 +35,16 @@ class LazyModuleMixin:
                 if value is not None and name not in kept:
                     destination[prefix + name] = value if is_lazy(value) or keep_vars else value.detach()
 
-    def _lazy_load_hook(self, state_dict: dict, prefix: str, local_metadata: dict, strict: bool, missing_keys: list,
-                        unexpected_keys: list, error_msgs: list) -> None:
+    def _lazy_load_hook(
+        self,
+        state_dict: dict,
+        prefix: str,
+        local_metadata: dict,
+        strict: bool,
+        missing_keys: list,
+        unexpected_keys: list,
+        error_msgs: list,
+    ) -> None:
         """Gives uninitialised tensors the shapes of the entries they will take."""
         import bolide
 
@@ -65,5 +75,7 @@ class LazyModuleMixin:
             module.__class__ = module.cls_to_become
 
     def _replicate_for_data_parallel(self) -> Any:
-        raise RuntimeError("Modules with uninitialized parameters can't be used with `DataParallel`. "
-                           "Run a dummy forward pass to correctly initialize the modules")
+        raise RuntimeError(
+            "Modules with uninitialized parameters can't be used with `DataParallel`. "
+            "Run a dummy forward pass to correctly initialize the modules"
+        )

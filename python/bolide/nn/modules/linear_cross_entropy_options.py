@@ -20,11 +20,21 @@ class LinearCrossEntropyOptions:
 
     _fields = ("allow_retain_graph", "batch_chunk_size", "chunking_method", "acc_policy", "acc_dtype")
 
-    def __init__(self, allow_retain_graph: bool = False, batch_chunk_size: int | None = None,
-                 chunking_method: str | None = "auto", acc_policy: str = "auto", acc_dtype: Any = None) -> None:
+    def __init__(
+        self,
+        allow_retain_graph: bool = False,
+        batch_chunk_size: int | None = None,
+        chunking_method: str | None = "auto",
+        acc_policy: str = "auto",
+        acc_dtype: Any = None,
+    ) -> None:
         if batch_chunk_size is not None and (not isinstance(batch_chunk_size, int) or batch_chunk_size <= 0):
             raise ValueError(f"batch_chunk_size must be positive int or None, got {batch_chunk_size}")
-        if chunking_method is not None and chunking_method != "auto" and not chunking_method.startswith("aspect_ratio"):
+        if (
+            chunking_method is not None
+            and chunking_method != "auto"
+            and not chunking_method.startswith("aspect_ratio")
+        ):
             raise ValueError(f"invalid chunking_method: {chunking_method!r}")
         if acc_policy not in ("accurate", "balanced", "compact", "auto"):
             raise ValueError(f"invalid acc_policy: {acc_policy!r}")
@@ -35,7 +45,9 @@ class LinearCrossEntropyOptions:
         self.acc_dtype = acc_dtype
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._fields)})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._fields)})"
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LinearCrossEntropyOptions):

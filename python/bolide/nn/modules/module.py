@@ -1,21 +1,22 @@
 """Module: the base class of all layers and models.
 
-A module is a Python object whose parameters, buffers and submodules live in three plain dictionaries (`_parameters`,
-`_buffers`, `_modules`); attribute access looks into them. Two bases hold the rest: hooks in _module_hooks.py,
-state dictionaries in _module_state.py. The names and the layout of the instance are PyTorch's, since programs and pickled
-modules rely on them.
+A module is a Python object whose parameters, buffers and submodules live in three plain dictionaries
+(`_parameters`, `_buffers`, `_modules`); attribute access looks into them. Bases hold the rest: hooks in
+_module_hooks.py, state dictionaries in _module_state.py, moves and conversions in _module_convert.py. The names
+and the layout of the instance are PyTorch's, since programs and pickled modules rely on them.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import bolide
 from bolide import _C, Tensor
-from bolide.nn.parameter import Buffer, Parameter, is_lazy
+from bolide.nn.parameter import Buffer, Parameter
 
-from . import _module_hooks as _hooks
+from ._module_convert import ConvertMixin, _typename
 from ._module_hooks import (  # noqa: F401
     HookMixin,
     _global_backward_hooks,
@@ -40,22 +41,28 @@ from ._module_hooks import (  # noqa: F401
 from ._module_state import _EXTRA_STATE_KEY_SUFFIX, StateMixin, _IncompatibleKeys  # noqa: F401
 
 __all__ = [
-    "Module", "register_module_backward_hook", "register_module_buffer_registration_hook", "register_module_forward_hook",
-    "register_module_forward_pre_hook", "register_module_full_backward_hook", "register_module_full_backward_pre_hook",
-    "register_module_module_registration_hook", "register_module_parameter_registration_hook"]
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 _DICTS_OF_HOOKS = (
-    "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs", "_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks")
-
-
-def _typename(value: Any) -> str:
-    """How messages name an object's type: `int`, `torch.FloatTensor`, `pkg.mod.Class`."""
-    if isinstance(value, Tensor):
-        return value.type()
-    kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 
 
 def _addindent(text: str, spaces: int) -> str:
@@ -76,45 +83,17 @@ def _check_name(what: str, name: Any, detail: str = "") -> None:
     if not isinstance(name, str):
         raise TypeError(f"{what} name should be a string. Got {_typename(name)}")
     if "." in name:
-        raise KeyError(f"{what} name can't contain \".\"{detail}")
+        raise KeyError(f'{what} name can\'t contain "."{detail}')
     if name == "":
         raise KeyError(f'{what} name can\'t be empty string ""')
 
 
-def _parse_to(args: tuple, kwargs: dict) -> tuple:
-    """(device, dtype, non_blocking, memory_format) of a call like `to(...)`."""
-    device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
-    non_blocking, memory_format = kwargs.pop("non_blocking", False), kwargs.pop("memory_format", None)
-    other = kwargs.pop("tensor", kwargs.pop("other", None))
-    kwargs.pop("copy", None)
-    if kwargs:
-        name, value = next(iter(kwargs.items()))
-        raise TypeError(f"to() received an invalid combination of arguments - got ({name}={_typename(value)}, )")
-    for value in (*args, other):
-        if isinstance(value, Tensor):
-            device, dtype = value.device, value.dtype
-        elif isinstance(value, bool):
-            non_blocking = value
-        elif isinstance(value, bolide.dtype):
-            dtype = value
-        elif isinstance(value, (str, int, bolide.device)):
-            device = value
-        elif isinstance(value, float):
-            dtype = bolide.float64
-        elif value is not None:
-            raise TypeError(f"to() received an invalid combination of arguments - got ({_typename(value)})")
-    if dtype is not None and not isinstance(dtype, bolide.dtype):
-        raise TypeError(f"to() received an invalid combination of arguments - got (dtype={_typename(dtype)}, )")
-    if isinstance(device, (str, int)):
-        device = bolide.device(device)
-    return device, dtype, bool(non_blocking), memory_format
-
-
-class Module(HookMixin, StateMixin, _C._ModuleBase):
+class Module(HookMixin, StateMixin, ConvertMixin, _C._ModuleBase):
     """The base class of layers and models.
 
-    A subclass makes its parts in `__init__` (after `super().__init__()`) and computes in `forward`. Parameters, buffers
-    and modules that are assigned to attributes are found by `parameters()`, `state_dict()`, `to()` and the rest.
+    A subclass makes its parts in `__init__` (after `super().__init__()`) and computes in `forward`.
+    Parameters, buffers and modules that are assigned to attributes are found by `parameters()`,
+    `state_dict()`, `to()` and the rest.
     """
 
     dump_patches: bool = False
@@ -126,8 +105,13 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):
             if kwargs:
-                raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
-            raise TypeError(f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given")
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() got an unexpected keyword argument "
+                    f"'{next(iter(kwargs))}'"
+                )
+            raise TypeError(
+                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+            )
         state = self.__dict__
         state["training"] = True
         state["_parameters"] = {}
@@ -154,7 +138,10 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
     _wrapped_call_impl = _call_impl
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile `forward` in place with `bolide.compile`. Raises NotImplementedError where that is not built."""
+        """Compile `forward` in place with `bolide.compile`.
+
+        Raises NotImplementedError where that is not built.
+        """
         compiler = getattr(bolide, "compile", None)
         if compiler is None:
             raise NotImplementedError("Module.compile(): bolide.compile is not built yet")
@@ -163,14 +150,19 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
     # ---- registration --------------------------------------------------------------------------
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that belongs to the state but is not trained; `persistent=False` keeps it out of state_dict."""
+        """Add a tensor that belongs to the state but is not trained;
+        `persistent=False` keeps it out of state_dict.
+        """
         if "_buffers" not in self.__dict__:
             raise AttributeError("cannot assign buffer before Module.__init__() call")
         _check_name("buffer", name)
         if hasattr(self, name) and name not in self._buffers:
             raise KeyError(f"attribute '{name}' already exists")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{_typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+            raise TypeError(
+                f"cannot assign '{_typename(tensor)}' object to buffer '{name}' (torch Tensor or None "
+                "required)"
+            )
         self._buffers[name] = _after(_global_buffer_registration_hooks, self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -186,13 +178,19 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
             raise KeyError(f"attribute '{name}' already exists")
         if param is not None:
             if not isinstance(param, Parameter):
-                raise TypeError(f"cannot assign '{_typename(param)}' object to parameter '{name}' "
-                                f"(torch.nn.Parameter or None required)")
+                raise TypeError(
+                    f"cannot assign '{_typename(param)}' object to parameter '{name}' "
+                    f"(torch.nn.Parameter or None required)"
+                )
             if param.grad_fn:
-                raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
-                                 f"explicitly. To express '{name}' as a function of another Tensor, compute the value in "
-                                 f"the forward() method.")
-        self._parameters[name] = _after(_global_parameter_registration_hooks, self, name, param) if param is not None else None
+                raise ValueError(
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
+                    f"explicitly. To express '{name}' as a function of another Tensor, compute the value in "
+                    f"the forward() method."
+                )
+        self._parameters[name] = (
+            _after(_global_parameter_registration_hooks, self, name, param) if param is not None else None
+        )
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule under `name`."""
@@ -214,7 +212,9 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
             self._set_registered(name, value)
 
     def _set_registered(self, name: str, value: Any) -> None:
-        """The rest of `__setattr__`: the value, or what the name stood for, may be a parameter, a buffer or a module."""
+        """The rest of `__setattr__`: the value, or what the name stood for, may be a parameter,
+        a buffer or a module.
+        """
         state = self.__dict__
         params = state.get("_parameters")
         if isinstance(value, Tensor) and isinstance(value, Parameter):
@@ -225,7 +225,10 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
             return
         if params is not None and name in params:
             if value is not None:
-                raise TypeError(f"cannot assign '{_typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as parameter '{name}' (torch.nn.Parameter or None "
+                    "expected)"
+                )
             self.register_parameter(name, value)
             return
         modules, buffers = state.get("_modules"), state.get("_buffers")
@@ -236,7 +239,10 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
             modules[name] = _after(_global_module_registration_hooks, self, name, value)
         elif modules is not None and name in modules:
             if value is not None:
-                raise TypeError(f"cannot assign '{_typename(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as child module '{name}' (torch.nn.Module or None "
+                    "expected)"
+                )
             modules[name] = _after(_global_module_registration_hooks, self, name, value)
         elif isinstance(value, Tensor) and isinstance(value, Buffer):
             if buffers is None:
@@ -245,8 +251,10 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
             self.register_buffer(name, value, value.persistent)
         elif buffers is not None and name in buffers:
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign '{_typename(value)}' as buffer '{name}' "
-                                f"(torch.nn.Buffer, torch.Tensor or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_typename(value)}' as buffer '{name}' "
+                    f"(torch.nn.Buffer, torch.Tensor or None expected)"
+                )
             buffers[name] = _after(_global_buffer_registration_hooks, self, name, value)
         else:
             object.__setattr__(self, name, value)
@@ -271,7 +279,9 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
             object.__delattr__(self, name)
 
     def __setstate__(self, state: dict) -> None:
-        """Take the dictionary of a pickled module; files of older versions lack some of the hook dictionaries."""
+        """Take the dictionary of a pickled module; files of older versions lack some of the hook
+        dictionaries.
+        """
         self.__dict__.update(state)
         own = self.__dict__
         for name in (*_DICTS_OF_HOOKS, "_backward_pre_hooks"):
@@ -333,10 +343,15 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
 
     # ---- iteration -----------------------------------------------------------------------------
 
-    def _named_members(self, get_members_fn: Callable, prefix: str = "", recurse: bool = True,
-                       remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self, get_members_fn: Callable, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Any]]:
         seen = set()
-        owners = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        owners = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
         for path, module in owners:
             for name, member in get_members_fn(module):
                 if member is None or member in seen:
@@ -350,8 +365,9 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
         for _, param in self.named_parameters(recurse=recurse):
             yield param
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True,
-                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """Pairs of dotted name and parameter."""
         yield from self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
 
@@ -360,8 +376,9 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
         for _, buf in self.named_buffers(recurse=recurse):
             yield buf
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True,
-                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """Pairs of dotted name and buffer."""
         yield from self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
 
@@ -383,8 +400,9 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
         for _, module in self.named_modules():
             yield module
 
-    def named_modules(self, memo: set | None = None, prefix: str = "",
-                      remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """Pairs of dotted path and module, from this one ('') downwards."""
         memo = set() if memo is None else memo
         if self in memo:
@@ -394,7 +412,9 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(memo, prefix + ("." if prefix else "") + name, remove_duplicate)
+                yield from module.named_modules(
+                    memo, prefix + ("." if prefix else "") + name, remove_duplicate
+                )
 
     # ---- changing all of it --------------------------------------------------------------------
 
@@ -404,91 +424,6 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
             module.apply(fn)
         fn(self)
         return self
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Module:
-        """Replace parameters, their gradients and buffers by `fn` of them; parameters keep their identity if they can."""
-        if recurse:
-            for module in self.children():
-                module._apply(fn)
-        for name, param in self._parameters.items():
-            if param is None:
-                continue
-            with bolide.no_grad():
-                changed = fn(param)
-            if _same_kind(param, changed):
-                param.data = changed
-                target = param
-            else:
-                target = self._parameters[name] = Parameter(changed, param.requires_grad)
-            if param.grad is not None:
-                with bolide.no_grad():
-                    target.grad = fn(param.grad).requires_grad_(param.grad.requires_grad)
-        for name, buf in self._buffers.items():
-            if buf is not None:
-                self._buffers[name] = fn(buf)
-        return self
-
-    def cuda(self, device: Any = None) -> Module:
-        """Move everything to a CUDA device; returns self."""
-        return self._apply(lambda t: t.cuda(device))
-
-    def cpu(self) -> Module:
-        """Move everything to the CPU; returns self."""
-        return self._apply(lambda t: t.cpu())
-
-    def xpu(self, device: Any = None) -> Module:
-        """Move everything to an XPU; raises, since there is no such device here."""
-        return self._apply(lambda t: t.to("xpu" if device is None else device))
-
-    def type(self, dst_type: Any) -> Module:
-        """Convert everything, integer buffers too, to a dtype; returns self."""
-        return self._apply(lambda t: t.type(dst_type))
-
-    def float(self) -> Module:
-        """Convert floating-point parameters and buffers to float32."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self) -> Module:
-        """Convert floating-point parameters and buffers to float64."""
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self) -> Module:
-        """Convert floating-point parameters and buffers to float16."""
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def bfloat16(self) -> Module:
-        """Convert floating-point parameters and buffers to bfloat16."""
-        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
-
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Module:
-        """Give all parameters and buffers memory on `device` without copying values."""
-        return self._apply(lambda t: bolide.empty_like(t, device=device), recurse=recurse)
-
-    def to(self, *args: Any, **kwargs: Any) -> Module:
-        """to(device), to(dtype), to(device, dtype), to(tensor), to(memory_format=...): in place; returns self.
-
-        The dtype must be floating point or complex and applies to such tensors only.
-        """
-        device, dtype, non_blocking, memory_format = _parse_to(args, kwargs)
-        if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
-        if dtype is not None and dtype.is_complex:
-            import warnings
-
-            warnings.warn("Complex modules are a new feature: some modules might not work as expected when using complex "
-                          "tensors as parameters or buffers.", stacklevel=2)
-
-        def convert(t: Tensor) -> Tensor:
-            if t.device.type == "meta" and device is not None and device.type != "meta":
-                raise NotImplementedError("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
-                                          "instead of torch.nn.Module.to() when moving module from meta to a different "
-                                          "device.")
-            own = dtype if t.is_floating_point() or t.is_complex() else None
-            if memory_format is not None and t.dim() in (4, 5):
-                return t.to(device=device, dtype=own, non_blocking=non_blocking, memory_format=memory_format)
-            return t.to(device=device, dtype=own, non_blocking=non_blocking)
-
-        return self._apply(convert)
 
     def train(self, mode: bool = True) -> Module:
         """Set training mode here and below; returns self."""
@@ -523,10 +458,6 @@ class Module(HookMixin, StateMixin, _C._ModuleBase):
                 else:
                     grad.requires_grad_(False)
                 grad.zero_()
-
-    def share_memory(self) -> Module:
-        """Move all memory to where other processes can map it; returns self."""
-        return self._apply(lambda t: t.share_memory_())
 
     # ---- printing ------------------------------------------------------------------------------
 
@@ -568,7 +499,8 @@ def _after(hooks: dict, module: Module, name: str, value: Any) -> Any:
 
 
 def _note_module(module: Module, error: Exception) -> None:
-    """Notes on an error that leaves a call of `module` where in the model it came from: 'in encoder.0: Linear(...)'.
+    """Notes on an error that leaves a call of `module` where in the model it came from: 'in encoder.0:
+    Linear(...)'.
 
     Every module on the way out adds its part in front, so the note ends up with the whole path.
     """
@@ -591,10 +523,3 @@ def _note_module(module: Module, error: Exception) -> None:
 
 
 _C._set_module_class(Module, _note_module)
-
-
-def _same_kind(old: Tensor, new: Tensor) -> bool:
-    """Whether `old.data = new` is possible, so that the parameter object can stay."""
-    if is_lazy(old):
-        return True
-    return (old.device.type == "meta") == (new.device.type == "meta") and old.layout == new.layout

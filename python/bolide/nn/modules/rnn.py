@@ -28,8 +28,11 @@ def apply_permutation(tensor: Tensor, permutation: Tensor, dim: int = 1) -> Tens
     """The old way to reorder a batch; use `tensor.index_select(dim, permutation)`."""
     import warnings
 
-    warnings.warn("`apply_permutation` is deprecated, please use `tensor.index_select(dim, permutation)` instead",
-                  FutureWarning, stacklevel=2)
+    warnings.warn(
+        "`apply_permutation` is deprecated, please use `tensor.index_select(dim, permutation)` instead",
+        FutureWarning,
+        stacklevel=2,
+    )
     return _apply_permutation(tensor, permutation, dim)
 
 
@@ -48,13 +51,33 @@ class RNNBase(Module):
         proj_size: for LSTM: project the state to this size.
     """
 
-    __constants__ = ["mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional",
-                     "proj_size"]
+    __constants__ = [
+        "mode",
+        "input_size",
+        "hidden_size",
+        "num_layers",
+        "bias",
+        "batch_first",
+        "dropout",
+        "bidirectional",
+        "proj_size",
+    ]
     __jit_unused_properties__ = ["all_weights"]
 
-    def __init__(self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0,
-                 device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self,
+        mode: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         _check(mode, input_size, hidden_size, num_layers, dropout, proj_size)
         self.mode = mode
@@ -152,14 +175,19 @@ class RNNBase(Module):
         """RuntimeError unless `input` has the right dtype, number of dimensions and size."""
         weight = self._flat_weights[0]
         if input.dtype != weight.dtype and not bolide.is_autocast_enabled():
-            raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
-                             f"input.to({weight.dtype}), or convert model: model.to({input.dtype})")
+            raise ValueError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert "
+                "input: "
+                f"input.to({weight.dtype}), or convert model: model.to({input.dtype})"
+            )
         expected = 2 if batch_sizes is not None else 3
         if input.dim() != expected:
             raise RuntimeError(f"input must have {expected} dimensions, got {input.dim()}")
         if self.input_size != input.size(-1):
-            raise RuntimeError(f"input.size(-1) must be equal to input_size. Expected {self.input_size}, "
-                               f"got {input.size(-1)}")
+            raise RuntimeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, "
+                f"got {input.size(-1)}"
+            )
 
     def _state_shape(self, input: Tensor, batch_sizes: Tensor | None, size: int) -> tuple[int, int, int]:
         if batch_sizes is not None:
@@ -170,10 +198,16 @@ class RNNBase(Module):
 
     def get_expected_hidden_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
         """The shape of the state for `input`."""
-        return self._state_shape(input, batch_sizes, self.proj_size if self.proj_size > 0 else self.hidden_size)
+        return self._state_shape(
+            input, batch_sizes, self.proj_size if self.proj_size > 0 else self.hidden_size
+        )
 
-    def check_hidden_size(self, hx: Tensor, expected_hidden_size: tuple[int, int, int],
-                          msg: str = "Expected hidden size {}, got {}") -> None:
+    def check_hidden_size(
+        self,
+        hx: Tensor,
+        expected_hidden_size: tuple[int, int, int],
+        msg: str = "Expected hidden size {}, got {}",
+    ) -> None:
         """RuntimeError unless the state has the expected shape."""
         if hx.size() != expected_hidden_size:
             raise RuntimeError(msg.format(expected_hidden_size, list(hx.size())))
@@ -196,13 +230,28 @@ class RNNBase(Module):
         if input.dim() not in (2, 3):
             raise ValueError(f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}D instead")
         batched = input.dim() == 3
-        return (input if batched else input.unsqueeze(0 if self.batch_first else 1)), None, None, None, batched
+        return (
+            (input if batched else input.unsqueeze(0 if self.batch_first else 1)),
+            None,
+            None,
+            None,
+            batched,
+        )
 
     def _zeros(self, input: Tensor, batch_sizes: Tensor | None, size: int) -> Tensor:
-        return bolide.zeros(self._state_shape(input, batch_sizes, size), dtype=input.dtype, device=input.device)
+        return bolide.zeros(
+            self._state_shape(input, batch_sizes, size), dtype=input.dtype, device=input.device
+        )
 
     def _run(self, op: Any, input: Tensor, hx: Any, batch_sizes: Tensor | None) -> tuple:
-        settings = (self._flat_weights, self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
+        settings = (
+            self._flat_weights,
+            self.bias,
+            self.num_layers,
+            self.dropout,
+            self.training,
+            self.bidirectional,
+        )
         if batch_sizes is None:
             return op(input, hx, *settings, self.batch_first)
         return op(input, batch_sizes, hx, *settings)
@@ -222,8 +271,11 @@ class RNNBase(Module):
         else:
             if not isinstance(sequence, PackedSequence):
                 if hx.dim() != (3 if batched else 2):
-                    raise RuntimeError(problem.format("batched 3-D" if batched else "unbatched 2-D", 3 if batched else 2,
-                                                      hx.dim()))
+                    raise RuntimeError(
+                        problem.format(
+                            "batched 3-D" if batched else "unbatched 2-D", 3 if batched else 2, hx.dim()
+                        )
+                    )
                 hx = hx if batched else hx.unsqueeze(1)
             hx = self.permute_hidden(hx, sorting)
         self.check_forward_args(input, hx, batch_sizes)
@@ -232,15 +284,22 @@ class RNNBase(Module):
         return self._pack(output, sequence, batched), hidden
 
 
-def _check(mode: str, input_size: Any, hidden_size: Any, num_layers: int, dropout: Any, proj_size: int) -> None:
+def _check(
+    mode: str, input_size: Any, hidden_size: Any, num_layers: int, dropout: Any, proj_size: int
+) -> None:
     if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
-        raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being "
-                         "zeroed")
+        raise ValueError(
+            "dropout should be a number in range [0, 1] representing the probability of an element being "
+            "zeroed"
+        )
     if dropout > 0 and num_layers == 1:
         import warnings
 
-        warnings.warn("dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                      f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}", stacklevel=4)
+        warnings.warn(
+            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+            f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+            stacklevel=4,
+        )
     if not isinstance(input_size, int):
         raise TypeError(f"input_size should be of type int, got: {type(input_size).__name__}")
     if input_size <= 0:
@@ -286,7 +345,9 @@ class RNN(RNNBase):
         super().__init__("RNN_TANH" if self.nonlinearity == "tanh" else "RNN_RELU", *args, **kwargs)
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple:
-        """(outputs of the last layer, last states of all layers) of a batch, a single sequence or a PackedSequence."""
+        """(outputs of the last layer, last states of all layers) of a batch,
+        a single sequence or a PackedSequence.
+        """
         op = _ops.rnn_tanh if self.mode == "RNN_TANH" else _ops.rnn_relu
         return self._single_state_forward(op, input, hx, _ONE_STATE)
 
@@ -307,7 +368,9 @@ class GRU(RNNBase):
         super().__init__("GRU", *args, **kwargs)
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple:
-        """(outputs of the last layer, last states of all layers) of a batch, a single sequence or a PackedSequence."""
+        """(outputs of the last layer, last states of all layers) of a batch,
+        a single sequence or a PackedSequence.
+        """
         return self._single_state_forward(_ops.gru, input, hx, _ONE_STATE)
 
 
@@ -330,10 +393,12 @@ class LSTM(RNNBase):
 
     def check_forward_args(self, input: Tensor, hidden: tuple, batch_sizes: Tensor | None) -> None:
         self.check_input(input, batch_sizes)
-        self.check_hidden_size(hidden[0], self.get_expected_hidden_size(input, batch_sizes),
-                               "Expected hidden[0] size {}, got {}")
-        self.check_hidden_size(hidden[1], self.get_expected_cell_size(input, batch_sizes),
-                               "Expected hidden[1] size {}, got {}")
+        self.check_hidden_size(
+            hidden[0], self.get_expected_hidden_size(input, batch_sizes), "Expected hidden[0] size {}, got {}"
+        )
+        self.check_hidden_size(
+            hidden[1], self.get_expected_cell_size(input, batch_sizes), "Expected hidden[1] size {}, got {}"
+        )
 
     def permute_hidden(self, hx: tuple, permutation: Tensor | None) -> tuple:
         if permutation is None:
@@ -346,14 +411,20 @@ class LSTM(RNNBase):
         input, batch_sizes, sorting, unsorting, batched = self._unpack(sequence)
         if hx is None:
             state_size = self.proj_size if self.proj_size > 0 else self.hidden_size
-            hx = self._zeros(input, batch_sizes, state_size), self._zeros(input, batch_sizes, self.hidden_size)
+            hx = (
+                self._zeros(input, batch_sizes, state_size),
+                self._zeros(input, batch_sizes, self.hidden_size),
+            )
             self.check_forward_args(input, hx, batch_sizes)
         else:
             if not isinstance(sequence, PackedSequence):
                 want = 3 if batched else 2
                 if hx[0].dim() != want or hx[1].dim() != want:
-                    raise RuntimeError(f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, hx and cx should also be "
-                                       f"{want}-D but got ({hx[0].dim()}-D, {hx[1].dim()}-D) tensors")
+                    raise RuntimeError(
+                        f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, hx and cx should also "
+                        "be "
+                        f"{want}-D but got ({hx[0].dim()}-D, {hx[1].dim()}-D) tensors"
+                    )
                 hx = hx if batched else (hx[0].unsqueeze(1), hx[1].unsqueeze(1))
             self.check_forward_args(input, hx, batch_sizes)
             hx = self.permute_hidden(hx, sorting)
@@ -377,8 +448,15 @@ class RNNCellBase(Module):
     hidden_size: int
     bias: bool
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None,
-                 dtype: Any = None) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        num_chunks: int,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         place = {"device": device, "dtype": dtype}
         self.input_size = input_size
@@ -407,13 +485,17 @@ class RNNCellBase(Module):
 
     def _check_input(self, input: Tensor) -> None:
         if input.dim() not in (1, 2):
-            raise ValueError(f"{type(self).__name__}: Expected input to be 1D or 2D, got {input.dim()}D instead")
+            raise ValueError(
+                f"{type(self).__name__}: Expected input to be 1D or 2D, got {input.dim()}D instead"
+            )
 
     def _state(self, input: Tensor, hx: Tensor | None) -> tuple[Tensor, Tensor, bool]:
         """(input with a batch, state with a batch, whether there was one)."""
         self._check_input(input)
         if hx is not None and hx.dim() not in (1, 2):
-            raise ValueError(f"{type(self).__name__}: Expected hidden to be 1D or 2D, got {hx.dim()}D instead")
+            raise ValueError(
+                f"{type(self).__name__}: Expected hidden to be 1D or 2D, got {hx.dim()}D instead"
+            )
         batched = input.dim() == 2
         if not batched:
             input = input.unsqueeze(0)
@@ -430,8 +512,15 @@ class RNNCell(RNNCellBase):
     __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
     nonlinearity: str
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", device: Any = None,
-                 dtype: Any = None) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__(input_size, hidden_size, bias, num_chunks=1, device=device, dtype=dtype)
         self.nonlinearity = nonlinearity
 
@@ -447,7 +536,9 @@ class RNNCell(RNNCellBase):
 class LSTMCell(RNNCellBase):
     """One step of an LSTM: (x, (h, c)) gives (h', c')."""
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__(input_size, hidden_size, bias, num_chunks=4, device=device, dtype=dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
@@ -471,7 +562,9 @@ class LSTMCell(RNNCellBase):
 class GRUCell(RNNCellBase):
     """One step of a GRU: (x, h) gives h'."""
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__(input_size, hidden_size, bias, num_chunks=3, device=device, dtype=dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import repeat
-from typing import Any, Callable
+from typing import Any
 
 __all__ = ["consume_prefix_in_state_dict_if_present"]
 
@@ -34,15 +34,17 @@ def _list_with_default(out_size: Any, defaults: list[int]) -> Any:
         return out_size
     if len(defaults) <= len(out_size):
         raise ValueError(f"Input dimension should be at least {len(out_size) + 1}")
-    last = defaults[-len(out_size):]
+    last = defaults[-len(out_size) :]
     return [size if size is not None else default for size, default in zip(out_size, last, strict=True)]
 
 
 def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
-    """Removes `prefix` from the names of a state dictionary, in place: 'module.' of files that DataParallel wrote."""
+    """Removes `prefix` from the names of a state dictionary, in place:
+    'module.' of files that DataParallel wrote.
+    """
     for key in list(state_dict.keys()):
         if key.startswith(prefix):
-            state_dict[key[len(prefix):]] = state_dict.pop(key)
+            state_dict[key[len(prefix) :]] = state_dict.pop(key)
     metadata = getattr(state_dict, "_metadata", None)
     if metadata is None:
         return
@@ -51,4 +53,4 @@ def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: 
             continue
         # the module's own entry is the prefix without its dot
         if key == prefix.replace(".", "") or key.startswith(prefix):
-            metadata[key[len(prefix):]] = metadata.pop(key)
+            metadata[key[len(prefix) :]] = metadata.pop(key)

@@ -27,7 +27,8 @@ def _all_devices() -> list[int]:
 class DataParallel(Module):
     """Splits each batch over devices, calls a copy of the module on each, and joins the outputs.
 
-    Without a CUDA device it calls the module itself; the names in `state_dict` begin with 'module.' in either case.
+    Without a CUDA device it calls the module itself; the names in `state_dict` begin with 'module.' in either
+    case.
 
     Args:
         module: what to run.
@@ -36,7 +37,9 @@ class DataParallel(Module):
         dim: the batch's dimension.
     """
 
-    def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
+    def __init__(
+        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0
+    ) -> None:
         super().__init__()
         available = _all_devices()
         self.module = module
@@ -58,14 +61,16 @@ class DataParallel(Module):
             return self.module(*inputs, **kwargs)
         for t in chain(self.module.parameters(), self.module.buffers()):
             if t.device != self.src_device_obj:
-                raise RuntimeError(f"module must have its parameters and buffers on device {self.src_device_obj} "
-                                   f"(device_ids[0]) but found one of them on device: {t.device}")
+                raise RuntimeError(
+                    f"module must have its parameters and buffers on device {self.src_device_obj} "
+                    f"(device_ids[0]) but found one of them on device: {t.device}"
+                )
         spread, spread_kwargs = self.scatter(inputs, kwargs, self.device_ids)
         if not spread and not spread_kwargs:  # no arguments: one device is enough
             spread, spread_kwargs = ((),), ({},)
         if len(self.device_ids) == 1:
             return self.module(*spread[0], **spread_kwargs[0])
-        replicas = self.replicate(self.module, self.device_ids[:len(spread)])
+        replicas = self.replicate(self.module, self.device_ids[: len(spread)])
         return self.gather(self.parallel_apply(replicas, spread, spread_kwargs), self.output_device)
 
     def replicate(self, module: Module, device_ids: Any) -> list[Module]:
@@ -78,15 +83,21 @@ class DataParallel(Module):
 
     def parallel_apply(self, replicas: list[Module], inputs: Any, kwargs: Any) -> list:
         """See `nn.parallel.parallel_apply`."""
-        return parallel_apply(replicas, inputs, kwargs, self.device_ids[:len(replicas)])
+        return parallel_apply(replicas, inputs, kwargs, self.device_ids[: len(replicas)])
 
     def gather(self, outputs: Any, output_device: Any) -> Any:
         """See `nn.parallel.gather`."""
         return gather(outputs, output_device, dim=self.dim)
 
 
-def data_parallel(module: Module, inputs: Any, device_ids: Any = None, output_device: Any = None, dim: int = 0,
-                  module_kwargs: dict | None = None) -> Tensor:
+def data_parallel(
+    module: Module,
+    inputs: Any,
+    device_ids: Any = None,
+    output_device: Any = None,
+    dim: int = 0,
+    module_kwargs: dict | None = None,
+) -> Tensor:
     """`DataParallel` as a function."""
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     wrapped = DataParallel(module, device_ids, output_device, dim)

@@ -1,7 +1,8 @@
-"""DistributedDataParallel: every process has the whole module and a part of each batch; gradients are averaged.
+"""DistributedDataParallel: every process has the whole module and a part of each batch; gradients are
+averaged.
 
-A gradient is averaged as soon as it is known: a hook on each parameter hands it to `bolide.distributed`. All processes must
-therefore compute the same gradients in the same order, which equal models do.
+A gradient is averaged as soon as it is known: a hook on each parameter hands it to `bolide.distributed`. All
+processes must therefore compute the same gradients in the same order, which equal models do.
 """
 
 from __future__ import annotations
@@ -42,17 +43,34 @@ class DistributedDataParallel(Module):
         gradient_as_bucket_view, static_graph, bucket_cap_mb: accepted; there are no buckets.
     """
 
-    def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0,
-                 broadcast_buffers: bool | None = None, init_sync: bool = True, process_group: Any = None,
-                 bucket_cap_mb: Any = None, find_unused_parameters: bool = False, check_reduction: bool = False,
-                 gradient_as_bucket_view: bool = False, static_graph: bool = False, **further: Any) -> None:
+    def __init__(
+        self,
+        module: Module,
+        device_ids: Any = None,
+        output_device: Any = None,
+        dim: int = 0,
+        broadcast_buffers: bool | None = None,
+        init_sync: bool = True,
+        process_group: Any = None,
+        bucket_cap_mb: Any = None,
+        find_unused_parameters: bool = False,
+        check_reduction: bool = False,
+        gradient_as_bucket_view: bool = False,
+        static_graph: bool = False,
+        **further: Any,
+    ) -> None:
         super().__init__()
         distributed = _distributed()
         if process_group is None and (distributed is None or not distributed.is_initialized()):
-            raise ValueError("Default process group has not been initialized, please make sure to call init_process_group.")
+            raise ValueError(
+                "Default process group has not been initialized, please make sure to call init_process_group."
+            )
         if not any(p.requires_grad for p in module.parameters()):
-            raise RuntimeError("DistributedDataParallel is not needed when a module doesn't have any parameter that requires "
-                               "a gradient.")
+            raise RuntimeError(
+                "DistributedDataParallel is not needed when a module doesn't have any parameter that "
+                "requires "
+                "a gradient."
+            )
         if device_ids is not None and len(device_ids) > 1:
             raise ValueError("device_ids can only be None or contain a single element.")
         unknown = {name for name, value in further.items() if value}
@@ -111,8 +129,13 @@ class DistributedDataParallel(Module):
 
     def will_sync_module_buffers(self) -> bool:
         """Whether the next forward takes process 0's buffers."""
-        return (self._size > 1 and self.training and self.require_backward_grad_sync and self.broadcast_buffers
-                and next(self.module.buffers(), None) is not None)
+        return (
+            self._size > 1
+            and self.training
+            and self.require_backward_grad_sync
+            and self.broadcast_buffers
+            and next(self.module.buffers(), None) is not None
+        )
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         if self.will_sync_module_buffers():

@@ -34,10 +34,14 @@ def parallel_apply(modules: list[Module], inputs: Any, kwargs_tup: Any = None, d
         devices: for each its device.
     """
     if len(modules) != len(inputs):
-        raise AssertionError(f"The number of modules {len(modules)} is not equal to the number of inputs {len(inputs)}")
+        raise AssertionError(
+            f"The number of modules {len(modules)} is not equal to the number of inputs {len(inputs)}"
+        )
     kwargs_tup = kwargs_tup if kwargs_tup is not None else ({},) * len(modules)
     if len(modules) != len(kwargs_tup):
-        raise AssertionError(f"The number of modules {len(modules)} is not equal to the number of kwargs {len(kwargs_tup)}")
+        raise AssertionError(
+            f"The number of modules {len(modules)} is not equal to the number of kwargs {len(kwargs_tup)}"
+        )
     results: dict[int, Any] = {}
     recording = bolide.is_grad_enabled()
 

@@ -11,7 +11,9 @@ __all__ = ["replicate"]
 
 
 def replicate(network: Module, devices: Any, detach: bool = False) -> list[Module]:
-    """A copy of `network` for each device. Gradients of the copies reach the network's parameters unless `detach`."""
+    """A copy of `network` for each device. Gradients of the copies reach the network's parameters unless
+    `detach`.
+    """
     modules = list(network.modules())
     return [_copy_to(network, modules, _device(where), detach) for where in devices]
 

@@ -16,7 +16,10 @@ def is_namedtuple(obj: Any) -> bool:
 
 
 def scatter(inputs: Any, target_gpus: Any, dim: int = 0) -> list:
-    """For each device its part: tensors are cut along `dim`, containers are gone through, other values are shared."""
+    """For each device its part: tensors are cut along `dim`, containers are gone through,
+    other values are shared.
+    """
+
     def parts(obj: Any) -> list:
         if isinstance(obj, Tensor):
             pieces = obj.chunk(len(target_gpus), dim)

@@ -17,7 +17,10 @@ _HOMES = {
     "weight_norm": "remove_weight_norm weight_norm",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-_RENAMED = {"get_total_norm": ("clip_grad", "_get_total_norm"), "clip_grads_with_norm_": ("clip_grad", "_clip_grads_with_norm_")}
+_RENAMED = {
+    "get_total_norm": ("clip_grad", "_get_total_norm"),
+    "clip_grads_with_norm_": ("clip_grad", "_clip_grads_with_norm_"),
+}
 __all__ = sorted([*_HOME_OF, *_RENAMED, "parametrizations", "parametrize", "rnn", "stateless"])
 
 

@@ -7,7 +7,9 @@ from bolide import Tensor
 
 
 def norm_except_dim(v: Tensor, pow: float = 2, dim: int | None = 0) -> Tensor:
-    """The norms of the slices along `dim`, shaped so that they broadcast against `v`; of all of it for None or -1."""
+    """The norms of the slices along `dim`, shaped so that they broadcast against `v`;
+    of all of it for None or -1.
+    """
     if dim is None or dim == -1:
         return bolide.linalg.vector_norm(v, pow)
     others = [d for d in range(v.dim()) if d != dim]

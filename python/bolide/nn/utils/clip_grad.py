@@ -18,8 +18,9 @@ def _gradients(parameters: Any) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
-def _get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False,
-                    foreach: bool | None = None) -> Tensor:
+def _get_total_norm(
+    tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
     """The norm of all tensors together, as if they were one vector.
 
     Args:
@@ -35,16 +36,26 @@ def _get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bo
     home = tensors[0].device
     with bolide.no_grad():
         norms = [bolide.linalg.vector_norm(t, norm_type) for t in tensors]
-        total = norms[0] if len(norms) == 1 else bolide.linalg.vector_norm(
-            bolide.stack([n if n.device == home else n.to(home) for n in norms]), norm_type)
+        total = (
+            norms[0]
+            if len(norms) == 1
+            else bolide.linalg.vector_norm(
+                bolide.stack([n if n.device == home else n.to(home) for n in norms]), norm_type
+            )
+        )
     if error_if_nonfinite and not bool(bolide.isfinite(total)):
-        raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot "
-                           "be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
-                           "`error_if_nonfinite=False`")
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it "
+            "cannot "
+            "be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+            "`error_if_nonfinite=False`"
+        )
     return total
 
 
-def _clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
+def _clip_grads_with_norm_(
+    parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
     """Scales all gradients by max_norm / total_norm where that is below 1.
 
     Args:
@@ -64,9 +75,15 @@ def _clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor,
             grad.mul_(factor if grad.device == factor.device else factor.to(grad.device))
 
 
-def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
-                    foreach: bool | None = None) -> Tensor:
-    """Scales all gradients, in place, so that their common norm is at most `max_norm`; returns the norm before.
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scales all gradients, in place, so that their common norm is at most `max_norm`; returns the norm
+    before.
 
     Args:
         parameters: a tensor or an iterable of tensors.
@@ -83,19 +100,29 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
         if exhausted and not parameters:
             import warnings
 
-            warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
+            warnings.warn(
+                "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3
+            )
     total = _get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite, foreach)
     _clip_grads_with_norm_(parameters, max_norm, total, foreach)
     return total
 
 
-def clip_grad_norm(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
-                   foreach: bool | None = None) -> Tensor:
+def clip_grad_norm(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
     """The old name of `clip_grad_norm_`."""
     import warnings
 
-    warnings.warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
-                  FutureWarning, stacklevel=2)
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
@@ -108,7 +135,10 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
         foreach: accepted; there is one way to compute it.
     """
     if not isinstance(parameters, Iterable):
-        raise TypeError(f"clip_grad_value_(): expected a Tensor or an iterable of Tensors, got {type(parameters).__name__}")
+        raise TypeError(
+            "clip_grad_value_(): expected a Tensor or an iterable of Tensors, got "
+            f"{type(parameters).__name__}"
+        )
     bound = float(clip_value)
     with bolide.no_grad():
         for grad in _gradients(parameters):

@@ -35,5 +35,5 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     for param in parameters:
         device = _check_param_device(param, device)
         count = param.numel()
-        param.data = vec[start:start + count].view_as(param).data
+        param.data = vec[start : start + count].view_as(param).data
         start += count

@@ -37,8 +37,8 @@ class _OrthMaps(Enum):
 class _Orthogonal(Module):
     """An orthogonal (n, k) matrix from an unconstrained one.
 
-    With a base, the map's result is multiplied to it: then every orthogonal matrix can be assigned, and training starts from
-    the map's middle, where it is best behaved.
+    With a base, the map's result is multiplied to it: then every orthogonal matrix can be assigned, and
+    training starts from the map's middle, where it is best behaved.
     """
 
     base: Tensor
@@ -75,7 +75,9 @@ class _Orthogonal(Module):
         return Q[..., :k] if n != k else Q
 
     def _reflect(self, X: Tensor) -> Tensor:
-        """The product of the reflections that stand below the diagonal; the diagonal holds signs, which are not trained."""
+        """The product of the reflections that stand below the diagonal;
+        the diagonal holds signs, which are not trained.
+        """
         A = X.tril(diagonal=-1)
         tau = 2.0 / (1.0 + (A * A).sum(dim=-2))
         Q = bolide.linalg.householder_product(A, tau)
@@ -84,7 +86,10 @@ class _Orthogonal(Module):
 
     def right_inverse(self, Q: Tensor) -> Tensor:
         if Q.shape != self.shape:
-            raise ValueError(f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape {Q.shape}.")
+            raise ValueError(
+                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of shape "
+                f"{Q.shape}."
+            )
         given = Q
         wide = Q.size(-2) < Q.size(-1)
         Q = Q.mT if wide else Q
@@ -98,15 +103,18 @@ class _Orthogonal(Module):
             more = bolide.randn(*Q.size()[:-2], n, n - k, dtype=Q.dtype, device=Q.device)
             Q = _make_orthogonal(bolide.cat([Q, more], dim=-1))
         self.base = Q
-        # minus the identity, whose diagonal reflections read as signs, and from which rotations see only the rest: zero
+        # minus the identity, whose diagonal reflections read as signs, and from which rotations see only the
+        # rest: zero
         start = bolide.zeros_like(given)
         start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
         return start
 
     def _reflections(self, Q: Tensor) -> Tensor:
         if self.orthogonal_map != _OrthMaps.householder:
-            raise NotImplementedError("It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
-                                      "use_trivialization=False.")
+            raise NotImplementedError(
+                "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
+                "use_trivialization=False."
+            )
         A, tau = bolide.geqrf(Q)
         diagonal = A.diagonal(dim1=-2, dim2=-1)
         diagonal.sign_()
@@ -115,15 +123,20 @@ class _Orthogonal(Module):
         return A
 
 
-def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None = None, *,
-               use_trivialization: bool = True) -> Module:
+def orthogonal(
+    module: Module,
+    name: str = "weight",
+    orthogonal_map: str | None = None,
+    *,
+    use_trivialization: bool = True,
+) -> Module:
     """Keeps a matrix (or a batch of them) orthogonal while it is trained; returns the module.
 
     Args:
         module: the module.
         name: the parameter's name.
-        orthogonal_map: 'matrix_exp', 'cayley' or 'householder'; when left out, the first for square and complex matrices and
-            the last for others.
+        orthogonal_map: 'matrix_exp', 'cayley' or 'householder'; when left out, the first for square and
+            complex matrices and the last for others.
         use_trivialization: multiply the map to a fixed base, so that orthogonal matrices can be assigned.
     """
     weight = getattr(module, name, None)
@@ -136,7 +149,9 @@ def orthogonal(module: Module, name: str = "weight", orthogonal_map: str | None 
         orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
     chosen = getattr(_OrthMaps, orthogonal_map, None)
     if chosen is None:
-        raise ValueError(f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
+        raise ValueError(
+            f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}'
+        )
     orth = _Orthogonal(weight, chosen, use_trivialization=use_trivialization)
     parametrize.register_parametrization(module, name, orth, unsafe=True)
     return module
@@ -180,10 +195,13 @@ class _SpectralNorm(Module):
         super().__init__()
         ndim = weight.ndim
         if dim >= ndim or dim < -ndim:
-            raise IndexError(f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but got {dim})")
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but got {dim})"
+            )
         if n_power_iterations <= 0:
-            raise ValueError("Expected n_power_iterations to be positive, but got "
-                             f"n_power_iterations={n_power_iterations}")
+            raise ValueError(
+                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
+            )
         self.dim = dim if dim >= 0 else dim + ndim
         self.eps = eps
         if ndim > 1:
@@ -221,8 +239,13 @@ class _SpectralNorm(Module):
         return value  # it may be any matrix: forward divides
 
 
-def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
-                  dim: int | None = None) -> Module:
+def spectral_norm(
+    module: Module,
+    name: str = "weight",
+    n_power_iterations: int = 1,
+    eps: float = 1e-12,
+    dim: int | None = None,
+) -> Module:
     """Divides a parameter by an estimate of its largest singular value; returns the module.
 
     Args:

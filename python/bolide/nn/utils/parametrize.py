@@ -1,8 +1,9 @@
 """Parameters that are computed from others.
 
-`register_parametrization(module, "weight", f)` makes `module.weight` a property: its value is f of `original`, a parameter that
-is trained in its place. The module gets a class of its own, in which the properties live; a ParametrizationList for each
-parametrised tensor, in `module.parametrizations`, holds the functions and the originals.
+`register_parametrization(module, "weight", f)` makes `module.weight` a property: its value is f of
+`original`, a parameter that is trained in its place. The module gets a class of its own, in which the
+properties live; a ParametrizationList for each parametrised tensor, in `module.parametrizations`, holds the
+functions and the originals.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ from ..modules.container import Module, ModuleDict, ModuleList
 from ..parameter import Parameter
 from .stateless import _reparametrize_module  # noqa: F401
 
-__all__ = ["ParametrizationList", "cached", "is_parametrized", "register_parametrization", "remove_parametrizations",
-           "transfer_parametrizations_and_params", "type_before_parametrizations"]
+__all__ = [
+    "ParametrizationList",
+    "cached",
+    "is_parametrized",
+    "register_parametrization",
+    "remove_parametrizations",
+    "transfer_parametrizations_and_params",
+    "type_before_parametrizations",
+]
 
 _cache_enabled = 0
 _cache: dict[tuple[int, str], Tensor | None] = {}
@@ -57,7 +65,8 @@ class ParametrizationList(ModuleList):
     """The functions that make one tensor, and the originals that they make it from.
 
     Args:
-        modules: the functions, applied one after another; `right_inverse` of them, last first, gives the originals.
+        modules: the functions, applied one after another; `right_inverse` of them, last first, gives the
+            originals.
         original: the parameter or buffer that is parametrised.
         unsafe: allow results of another shape or dtype.
     """
@@ -83,8 +92,11 @@ class ParametrizationList(ModuleList):
         else:
             for i, part in enumerate(new):
                 if not isinstance(part, Tensor):
-                    raise ValueError("'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got element "
-                                     f"{i} of the sequence with type {type(part).__name__}.")
+                    raise ValueError(
+                        "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
+                        "element "
+                        f"{i} of the sequence with type {type(part).__name__}."
+                    )
                 if isinstance(original, Parameter):
                     part = Parameter(part, original.requires_grad)
                 part.requires_grad_(original.requires_grad)
@@ -98,8 +110,11 @@ class ParametrizationList(ModuleList):
             raise ValueError(f"A parametrization must return a tensor. Got {type(Z).__name__}.")
         for what, before, after in (("dtype", dtype, Z.dtype), ("shape", shape, Z.shape)):
             if before != after:
-                raise ValueError(f"Registering a parametrization may not change the {what} of the tensor, unless `unsafe` flag is "
-                                 f"enabled.\nunparametrized {what}: {before}\nparametrized {what}: {after}")
+                raise ValueError(
+                    f"Registering a parametrization may not change the {what} of the tensor, unless `unsafe` "
+                    "flag is "
+                    f"enabled.\nunparametrized {what}: {before}\nparametrized {what}: {after}"
+                )
 
     def right_inverse(self, value: Tensor) -> None:
         """Sets the originals so that the functions give `value`, as far as they have an inverse."""
@@ -109,27 +124,42 @@ class ParametrizationList(ModuleList):
                 if not isinstance(value, Tensor):
                     raise ValueError(f"`right_inverse` should return a tensor. Got {type(value).__name__}")
                 if value.dtype != self.original.dtype:
-                    raise ValueError(f"The tensor returned by `right_inverse` has dtype {value.dtype} while `original` has dtype "
-                                     f"{self.original.dtype}")
+                    raise ValueError(
+                        f"The tensor returned by `right_inverse` has dtype {value.dtype} while `original` "
+                        "has dtype "
+                        f"{self.original.dtype}"
+                    )
                 _set_values(self.original, value)
                 return
             if not isinstance(value, collections.abc.Sequence):
                 raise ValueError(f"'right_inverse' must return a sequence of tensors. Got {type(value)}.")
             if len(value) != self.ntensors:
-                raise ValueError("'right_inverse' must return a sequence of tensors of length "
-                                 f"{self.ntensors}. Got a sequence of length {len(value)}.")
+                raise ValueError(
+                    "'right_inverse' must return a sequence of tensors of length "
+                    f"{self.ntensors}. Got a sequence of length {len(value)}."
+                )
             for i, part in enumerate(value):
                 original = getattr(self, f"original{i}")
                 if not isinstance(part, Tensor):
-                    raise ValueError(f"`right_inverse` must return a sequence of tensors. Got element {i} of type {type(part)}")
+                    raise ValueError(
+                        f"`right_inverse` must return a sequence of tensors. Got element {i} of type "
+                        f"{type(part)}"
+                    )
                 if original.dtype != part.dtype:
-                    raise ValueError(f"Tensor {i} returned by `right_inverse` has dtype {part.dtype} while `original{i}` has dtype "
-                                     f"{original.dtype}")
+                    raise ValueError(
+                        f"Tensor {i} returned by `right_inverse` has dtype {part.dtype} while `original{i}` "
+                        "has dtype "
+                        f"{original.dtype}"
+                    )
                 _set_values(original, part)
 
     def forward(self) -> Tensor:
         first, *others = self
-        x = first(self.original) if self.is_tensor else first(*(getattr(self, f"original{i}") for i in range(self.ntensors)))
+        x = (
+            first(self.original)
+            if self.is_tensor
+            else first(*(getattr(self, f"original{i}") for i in range(self.ntensors)))
+        )
         for function in others:
             x = function(x)
         return x
@@ -140,7 +170,9 @@ def _inverse(functions: ParametrizationList, value: Any, required: bool = False)
     for function in reversed(list(functions)):
         if not hasattr(function, "right_inverse"):
             if required:
-                raise RuntimeError(f"parametrization {type(function).__name__} does not implement right_inverse.")
+                raise RuntimeError(
+                    f"parametrization {type(function).__name__} does not implement right_inverse."
+                )
             continue
         try:
             value = function.right_inverse(value)
@@ -148,8 +180,10 @@ def _inverse(functions: ParametrizationList, value: Any, required: bool = False)
             if required:
                 raise
     if not isinstance(value, (Tensor, collections.abc.Sequence)):
-        raise ValueError("'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
-                         f"{type(value).__name__}")
+        raise ValueError(
+            "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
+            f"{type(value).__name__}"
+        )
     return value
 
 
@@ -157,17 +191,21 @@ def _check_one(original: Tensor, new: Tensor, old_name: str, new_name: str) -> N
     for what in ("dtype", "device"):
         before, after = getattr(original, what), getattr(new, what)
         if before != after:
-            raise ValueError(f"When `right_inverse` outputs one tensor, it may not change the {what}.\n"
-                             f"{old_name}.{what}: {before}\n{new_name}.{what}: {after}")
+            raise ValueError(
+                f"When `right_inverse` outputs one tensor, it may not change the {what}.\n"
+                f"{old_name}.{what}: {before}\n{new_name}.{what}: {after}"
+            )
 
 
 # ---- the class of a parametrised module --------------------------------------------------------
 
 
 def _refuse_pickle(self: Any) -> Any:
-    raise RuntimeError("Serialization of parametrized modules is only supported through state_dict(). See:\n"
-                       "https://pytorch.org/tutorials/beginner/saving_loading_models.html"
-                       "#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training")
+    raise RuntimeError(
+        "Serialization of parametrized modules is only supported through state_dict(). See:\n"
+        "https://pytorch.org/tutorials/beginner/saving_loading_models.html"
+        "#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training"
+    )
 
 
 def _copy_deeply(self: Any, memo: dict) -> Any:
@@ -210,14 +248,17 @@ def _inject_property(module: Module, tensor_name: str) -> None:
 # ---- registration ------------------------------------------------------------------------------
 
 
-def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
-    """Lets `parametrization` compute a parameter or buffer from an original that takes its place; returns the module.
+def register_parametrization(
+    module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
+) -> Module:
+    """Lets `parametrization` compute a parameter or buffer from an original that takes its place; returns the
+    module.
 
     Args:
         module: the module.
         tensor_name: the name of the parameter or buffer.
-        parametrization: a module whose forward computes the tensor; its `right_inverse`, if it has one, finds the original
-            (or several) for a value, at registration and when the tensor is assigned to.
+        parametrization: a module whose forward computes the tensor; its `right_inverse`, if it has one, finds
+            the original (or several) for a value, at registration and when the tensor is assigned to.
         unsafe: allow another shape or dtype than the tensor had.
     """
     parametrization.train(module.training)
@@ -234,8 +275,10 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         _inject_property(module, tensor_name)
         module.parametrizations[tensor_name] = parametrizations
     else:
-        raise ValueError(f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name "
-                         f"'{tensor_name}'")
+        raise ValueError(
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name "
+            f"'{tensor_name}'"
+        )
     return module
 
 
@@ -248,9 +291,12 @@ def _add_to_list(module: Module, tensor_name: str, parametrization: Module, unsa
             raise ValueError(f"A parametrization must return a tensor. Got {type(X).__name__}.")
         for what in ("dtype", "shape"):
             if getattr(X, what) != getattr(Y, what):
-                raise ValueError(f"Registering a parametrization may not change the {what} of the tensor, unless the `unsafe` flag "
-                                 f"is enabled.\nmodule.{tensor_name}.{what}: {getattr(Y, what)}\n"
-                                 f"parametrization(module.{tensor_name}).{what}: {getattr(X, what)}")
+                raise ValueError(
+                    f"Registering a parametrization may not change the {what} of the tensor, unless the "
+                    "`unsafe` flag "
+                    f"is enabled.\nmodule.{tensor_name}.{what}: {getattr(Y, what)}\n"
+                    f"parametrization(module.{tensor_name}).{what}: {getattr(X, what)}"
+                )
         if hasattr(parametrization, "right_inverse"):
             try:
                 Z = parametrization.right_inverse(X)
@@ -258,13 +304,18 @@ def _add_to_list(module: Module, tensor_name: str, parametrization: Module, unsa
                 pass
             else:
                 if not isinstance(Z, Tensor):
-                    raise ValueError(f"parametrization.right_inverse must return a tensor. Got: {type(Z).__name__}")
+                    raise ValueError(
+                        f"parametrization.right_inverse must return a tensor. Got: {type(Z).__name__}"
+                    )
                 for what in ("dtype", "shape"):
                     if getattr(Z, what) != getattr(Y, what):
-                        raise ValueError(f"The tensor returned by parametrization.right_inverse must have the same {what} as "
-                                         f"module.{tensor_name}, unless the `unsafe` flag is enabled.\n"
-                                         f"module.{tensor_name}.{what}: {getattr(Y, what)}\n"
-                                         f"returned {what}: {getattr(Z, what)}")
+                        raise ValueError(
+                            f"The tensor returned by parametrization.right_inverse must have the same {what} "
+                            "as "
+                            f"module.{tensor_name}, unless the `unsafe` flag is enabled.\n"
+                            f"module.{tensor_name}.{what}: {getattr(Y, what)}\n"
+                            f"returned {what}: {getattr(Z, what)}"
+                        )
     functions.append(parametrization)
     functions.unsafe |= unsafe
 
@@ -299,8 +350,11 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         value = getattr(module, tensor_name)
         original = Parameter(value) if value.requires_grad else value
     else:
-        raise ValueError("Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a "
-                         "sequence of tensors.")
+        raise ValueError(
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms "
+            "of a "
+            "sequence of tensors."
+        )
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]
     _register_parameter_or_buffer(module, tensor_name, original)
@@ -315,8 +369,11 @@ def type_before_parametrizations(module: Module) -> type:
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
-def transfer_parametrizations_and_params(from_module: Module, to_module: Module, tensor_name: str | None = None) -> Module:
-    """Gives `to_module` the parametrisations of `from_module`, with the values of their originals; returns it.
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
+    """Gives `to_module` the parametrisations of `from_module`, with the values of their originals; returns
+    it.
 
     Args:
         from_module: where they come from.
@@ -337,7 +394,9 @@ def transfer_parametrizations_and_params(from_module: Module, to_module: Module,
             register_parametrization(to_module, name, function, unsafe=True)
         own = to_module.parametrizations[name]
         with bolide.no_grad():
-            for key in ("original",) if functions.is_tensor else [f"original{i}" for i in range(functions.ntensors)]:
+            for key in (
+                ("original",) if functions.is_tensor else [f"original{i}" for i in range(functions.ntensors)]
+            ):
                 given = getattr(functions, key)
                 if hasattr(own, key):
                     _set_values(getattr(own, key), given.detach().clone())

@@ -1,7 +1,7 @@
 """Pruning: parameters with parts set to zero by a mask.
 
-A pruned parameter `weight` becomes a parameter `weight_orig` and a buffer `weight_mask`; a hook before each forward sets
-`module.weight` to their product. `remove` makes it permanent.
+A pruned parameter `weight` becomes a parameter `weight_orig` and a buffer `weight_mask`; a hook before each
+forward sets `module.weight` to their product. `remove` makes it permanent.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import bolide
 from bolide import Tensor
 
 
-
 class BasePruningMethod(ABC):
     """How to choose a mask; also the hook that applies it. Subclasses say `PRUNING_TYPE` and `compute_mask`.
 
-    PRUNING_TYPE is 'unstructured', 'structured' or 'global': which part a further pruning of the same tensor looks at.
+    PRUNING_TYPE is 'unstructured', 'structured' or 'global': which part a further pruning of the same tensor
+    looks at.
     """
 
     _tensor_name: str
@@ -40,7 +40,9 @@ class BasePruningMethod(ABC):
         return mask.to(dtype=original.dtype) * original
 
     @classmethod
-    def apply(cls, module: Any, name: str, *args: Any, importance_scores: Tensor | None = None, **kwargs: Any) -> Any:
+    def apply(
+        cls, module: Any, name: str, *args: Any, importance_scores: Tensor | None = None, **kwargs: Any
+    ) -> Any:
         """Prunes the parameter `name` and registers the hook, joined with one that is there already.
 
         Args:
@@ -56,7 +58,9 @@ class BasePruningMethod(ABC):
         if importance_scores is None:
             importance_scores = original
         elif importance_scores.shape != original.shape:
-            raise AssertionError(f"importance_scores should have the same shape as parameter {name} of {module}")
+            raise AssertionError(
+                f"importance_scores should have the same shape as parameter {name} of {module}"
+            )
         if former is not None:
             container = former
             if not isinstance(former, PruningContainer):
@@ -85,14 +89,21 @@ class BasePruningMethod(ABC):
     @staticmethod
     def _take_former(module: Any, name: str) -> Any:
         """The hook that prunes this parameter already, taken off the module, or None."""
-        found = [k for k, hook in module._forward_pre_hooks.items()
-                 if isinstance(hook, BasePruningMethod) and hook._tensor_name == name]
+        found = [
+            k
+            for k, hook in module._forward_pre_hooks.items()
+            if isinstance(hook, BasePruningMethod) and hook._tensor_name == name
+        ]
         if len(found) > 1:
-            raise AssertionError(f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. "
-                                 "Use a PruningContainer.")
+            raise AssertionError(
+                f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. "
+                "Use a PruningContainer."
+            )
         return module._forward_pre_hooks.pop(found[0]) if found else None
 
-    def prune(self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None) -> Tensor:
+    def prune(
+        self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None
+    ) -> Tensor:
         """A pruned copy of a tensor, without any module.
 
         Args:
@@ -123,7 +134,9 @@ class BasePruningMethod(ABC):
 
 
 class PruningContainer(BasePruningMethod):
-    """Several methods that prune the same parameter one after another, each looking at what the others left."""
+    """Several methods that prune the same parameter one after another,
+    each looking at what the others left.
+    """
 
     def __init__(self, *args: Any) -> None:
         self._pruning_methods: tuple = ()
@@ -137,8 +150,10 @@ class PruningContainer(BasePruningMethod):
             raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
         own = getattr(self, "_tensor_name", None)
         if method is not None and own is not None and own != method._tensor_name:
-            raise ValueError("Can only add pruning methods acting on the parameter named "
-                             f"'{own}' to PruningContainer {self}. Found '{method._tensor_name}'")
+            raise ValueError(
+                "Can only add pruning methods acting on the parameter named "
+                f"'{own}' to PruningContainer {self}. Found '{method._tensor_name}'"
+            )
         self._pruning_methods += (method,)
 
     def __len__(self) -> int:
@@ -161,7 +176,9 @@ class PruningContainer(BasePruningMethod):
             where: Any = mask == 1
         elif method.PRUNING_TYPE == "structured":
             if not hasattr(method, "dim"):
-                raise AttributeError("Pruning methods of PRUNING_TYPE \"structured\" need to have the attribute `dim` defined.")
+                raise AttributeError(
+                    'Pruning methods of PRUNING_TYPE "structured" need to have the attribute `dim` defined.'
+                )
             dims = t.dim()
             dim = method.dim + dims if method.dim < 0 else method.dim
             if dim < 0:
@@ -293,7 +310,9 @@ class LnStructured(_Structured):
         return _compute_norm(t, self.n, self.dim)
 
     @classmethod
-    def apply(cls, module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Tensor | None = None) -> Any:
+    def apply(
+        cls, module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Tensor | None = None
+    ) -> Any:
         """See `ln_structured`."""
         return super().apply(module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores)
 
@@ -308,7 +327,9 @@ class CustomFromMask(BasePruningMethod):
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         if default_mask.shape != self.mask.shape:
-            raise AssertionError(f"default_mask shape {default_mask.shape} must match self.mask shape {self.mask.shape}")
+            raise AssertionError(
+                f"default_mask shape {default_mask.shape} must match self.mask shape {self.mask.shape}"
+            )
         return default_mask * self.mask.to(dtype=default_mask.dtype)
 
     @classmethod
@@ -341,13 +362,17 @@ def random_structured(module: Any, name: str, amount: Any, dim: int) -> Any:
     return module
 
 
-def ln_structured(module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Tensor | None = None) -> Any:
+def ln_structured(
+    module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Tensor | None = None
+) -> Any:
     """Prunes the `amount` slices (or that fraction) along `dim` of smallest n-norm; returns the module."""
     LnStructured.apply(module, name, amount, n, dim, importance_scores=importance_scores)
     return module
 
 
-def global_unstructured(parameters: Any, pruning_method: Any, importance_scores: dict | None = None, **kwargs: Any) -> None:
+def global_unstructured(
+    parameters: Any, pruning_method: Any, importance_scores: dict | None = None, **kwargs: Any
+) -> None:
     """Prunes several parameters together: what is least important among all of them goes.
 
     Args:
@@ -362,22 +387,28 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
     if not isinstance(importance_scores, dict):
         raise TypeError("global_unstructured(): importance_scores must be of type dict")
     parameters = list(parameters)
-    scores = bolide.cat([importance_scores.get((m, n), getattr(m, n)).detach().reshape(-1) for m, n in parameters])
-    masks = bolide.cat([getattr(m, n + "_mask", bolide.ones_like(getattr(m, n))).reshape(-1) for m, n in parameters])
+    scores = bolide.cat(
+        [importance_scores.get((m, n), getattr(m, n)).detach().reshape(-1) for m, n in parameters]
+    )
+    masks = bolide.cat(
+        [getattr(m, n + "_mask", bolide.ones_like(getattr(m, n))).reshape(-1) for m, n in parameters]
+    )
     container = PruningContainer()
     container._tensor_name = "temp"
     method = pruning_method(**kwargs)
     method._tensor_name = "temp"
     container.add_pruning_method(method)
     if method.PRUNING_TYPE != "unstructured":
-        raise TypeError('Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. '
-                        f"Found method {pruning_method} of type {method.PRUNING_TYPE}")
+        raise TypeError(
+            'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. '
+            f"Found method {pruning_method} of type {method.PRUNING_TYPE}"
+        )
     final = container.compute_mask(scores, masks)
     start = 0
     for module, name in parameters:
         param = getattr(module, name)
         count = param.numel()
-        custom_from_mask(module, name, mask=final[start:start + count].view_as(param))
+        custom_from_mask(module, name, mask=final[start : start + count].view_as(param))
         start += count
 
 
@@ -399,8 +430,11 @@ def remove(module: Any, name: str) -> Any:
 
 def is_pruned(module: Any) -> bool:
     """Whether a parameter of the module or of one below it is pruned."""
-    return any(isinstance(hook, BasePruningMethod)
-               for _, submodule in module.named_modules() for hook in submodule._forward_pre_hooks.values())
+    return any(
+        isinstance(hook, BasePruningMethod)
+        for _, submodule in module.named_modules()
+        for hook in submodule._forward_pre_hooks.values()
+    )
 
 
 def _validate_pruning_amount_init(amount: Any) -> None:
@@ -408,19 +442,26 @@ def _validate_pruning_amount_init(amount: Any) -> None:
     if not isinstance(amount, numbers.Real):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
     if (isinstance(amount, numbers.Integral) and amount < 0) or (
-            not isinstance(amount, numbers.Integral) and (float(amount) > 1.0 or float(amount) < 0.0)):
-        raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
+        not isinstance(amount, numbers.Integral) and (float(amount) > 1.0 or float(amount) < 0.0)
+    ):
+        raise ValueError(
+            f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer"
+        )
 
 
 def _validate_pruning_amount(amount: Any, tensor_size: int) -> None:
     if isinstance(amount, numbers.Integral) and amount > tensor_size:
-        raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={tensor_size}")
+        raise ValueError(
+            f"amount={amount} should be smaller than the number of parameters to prune={tensor_size}"
+        )
 
 
 def _validate_structured_pruning(t: Tensor) -> None:
     if len(t.shape) <= 1:
-        raise ValueError("Structured pruning can only be applied to multidimensional tensors. Found tensor of shape "
-                         f"{t.shape} with {len(t.shape)} dims")
+        raise ValueError(
+            "Structured pruning can only be applied to multidimensional tensors. Found tensor of shape "
+            f"{t.shape} with {len(t.shape)} dims"
+        )
 
 
 def _compute_nparams_toprune(amount: Any, tensor_size: int) -> int:
@@ -443,5 +484,3 @@ def _compute_norm(t: Tensor, n: Any, dim: int) -> Tensor:
     """The n-norm of each slice along `dim`."""
     dim = dim + t.dim() if dim < 0 else dim
     return bolide.norm(t, p=n, dim=[d for d in range(t.dim()) if d != dim])
-
-

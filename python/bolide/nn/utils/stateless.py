@@ -46,8 +46,10 @@ def _untie_named_tensors_map(module: Module, parameters_and_buffers: dict[str, T
     for group in groups:
         given = {name for name in group if name in parameters_and_buffers}
         if len(given) > 1 and len({id(parameters_and_buffers[name]) for name in given}) > 1:
-            raise ValueError(f"functional_call got multiple values for keys {sorted(given)}, which are tied. "
-                             "Consider using tie_weights=False")
+            raise ValueError(
+                f"functional_call got multiple values for keys {sorted(given)}, which are tied. "
+                "Consider using tie_weights=False"
+            )
         value = parameters_and_buffers[next(iter(given))]
         for name in group:
             result[name] = value
@@ -63,14 +65,25 @@ def _check_names(module: Module, given: dict[str, Tensor], places: dict) -> None
     if missing:
         problems.append("Missing key(s): " + ", ".join(map(repr, missing)) + ".")
     if problems:
-        raise RuntimeError(f"Error(s) in reparametrizing for {module._get_name()}:\n\t" + "\n\t".join(problems))
+        raise RuntimeError(
+            f"Error(s) in reparametrizing for {module._get_name()}:\n\t" + "\n\t".join(problems)
+        )
 
 
 @contextmanager
-def _reparametrize_module(module: Module, parameters_and_buffers: dict[str, Tensor], tie_weights: bool = False,
-                          strict: bool = False, stack_weights: bool = False) -> Iterator[None]:
-    """Inside, the module has the given tensors in the places of its own; buffers that forward replaces come back out."""
-    given = (_untie_named_tensors_map(module, parameters_and_buffers) if tie_weights else parameters_and_buffers)
+def _reparametrize_module(
+    module: Module,
+    parameters_and_buffers: dict[str, Tensor],
+    tie_weights: bool = False,
+    strict: bool = False,
+    stack_weights: bool = False,
+) -> Iterator[None]:
+    """Inside, the module has the given tensors in the places of its own;
+    buffers that forward replaces come back out.
+    """
+    given = (
+        _untie_named_tensors_map(module, parameters_and_buffers) if tie_weights else parameters_and_buffers
+    )
     places = _places(module)
     if strict:
         _check_names(module, given, places)
@@ -104,8 +117,15 @@ def _other_place(module: Module, name: str) -> tuple[dict, str]:
     return owner.__dict__, key
 
 
-def _functional_call(module: Module, parameters_and_buffers: dict[str, Tensor], args: Any = None,
-                     kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False) -> Any:
+def _functional_call(
+    module: Module,
+    parameters_and_buffers: dict[str, Tensor],
+    args: Any = None,
+    kwargs: dict[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
     if args is None:
         args = ()
     elif not isinstance(args, tuple):
@@ -114,9 +134,17 @@ def _functional_call(module: Module, parameters_and_buffers: dict[str, Tensor], 
         return module(*args, **({} if kwargs is None else kwargs))
 
 
-def functional_call(module: Module, parameters_and_buffers: dict[str, Tensor], args: Any = None,
-                    kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False) -> Any:
-    """Calls a module with the given tensors in the places of its parameters and buffers. Use `torch.func.functional_call`.
+def functional_call(
+    module: Module,
+    parameters_and_buffers: dict[str, Tensor],
+    args: Any = None,
+    kwargs: dict[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
+    """Calls a module with the given tensors in the places of its parameters and buffers. Use
+    `torch.func.functional_call`.
 
     Args:
         module: the module.
@@ -127,7 +155,13 @@ def functional_call(module: Module, parameters_and_buffers: dict[str, Tensor], a
     """
     import warnings
 
-    warnings.warn("This API is deprecated as of PyTorch 2.0 and will be removed in a future version of PyTorch. Please use "
-                  "torch.func.functional_call instead which is a drop-in replacement for this API.", FutureWarning,
-                  stacklevel=2)
-    return _functional_call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)
+    warnings.warn(
+        "This API is deprecated as of PyTorch 2.0 and will be removed in a future version of PyTorch. Please "
+        "use "
+        "torch.func.functional_call instead which is a drop-in replacement for this API.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return _functional_call(
+        module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict
+    )

@@ -1,4 +1,7 @@
-"""Weight normalisation in its old form: a hook before each forward. New code uses `parametrizations.weight_norm`."""
+"""Weight normalisation in its old form: a hook before each forward.
+
+New code uses `parametrizations.weight_norm`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ class WeightNorm:
 
     def compute_weight(self, module: Module) -> Any:
         """The weight for the present length and direction."""
-        return _norms.weight_norm(getattr(module, self.name + "_v"), getattr(module, self.name + "_g"), self.dim)
+        return _norms.weight_norm(
+            getattr(module, self.name + "_v"), getattr(module, self.name + "_g"), self.dim
+        )
 
     @staticmethod
     def apply(module: Module, name: str, dim: int | None) -> WeightNorm:
@@ -34,8 +39,11 @@ class WeightNorm:
         fn = WeightNorm(name, dim)
         weight = getattr(module, name)
         if isinstance(weight, UninitializedParameter):
-            raise ValueError("The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the dummy "
-                             "forward before applying weight normalization")
+            raise ValueError(
+                "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the "
+                "dummy "
+                "forward before applying weight normalization"
+            )
         del module._parameters[name]
         module.register_parameter(name + "_g", Parameter(_norms.norm_except_dim(weight, 2, fn.dim).data))
         module.register_parameter(name + "_v", Parameter(weight.data))
@@ -65,8 +73,12 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """
     import warnings
 
-    warnings.warn("`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
-                  FutureWarning, stacklevel=2)
+    warnings.warn(
+        "`torch.nn.utils.weight_norm` is deprecated in favor of "
+        "`torch.nn.utils.parametrizations.weight_norm`.",
+        FutureWarning,
+        stacklevel=2,
+    )
     WeightNorm.apply(module, name, dim)
     return module
 
