@@ -88,8 +88,8 @@ def _no_grad_trunc_normal_(
         import warnings
 
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
-            "The distribution of values may be incorrect.",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may "
+            "be incorrect.",
             stacklevel=3,
         )
     with bolide.no_grad():

@@ -100,10 +100,8 @@ class UninitializedTensorMixin:
     def shape(self) -> Any:
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-            "`load_state_dict` when "
-            "trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize "
-            "the parameters "
-            "before accessing their attributes."
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
+            "`forward` to initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
@@ -123,12 +121,10 @@ class UninitializedTensorMixin:
 _ALLOWED = frozenset(
     (
         "copy_ is_floating_point is_complex half float double char short int long cuda cpu to bfloat16 type "
-        "get_device size dim as_subclass "
-        "data_ptr is_contiguous _make_subclass register_hook __new__ __init__ __class__ __repr__ __str__ "
-        "__hash__ __eq__ __ne__ "
-        "__reduce__ __reduce_ex__ __getstate__ __deepcopy__ __getattribute__ __setattr__ __delattr__ __dir__ "
-        "__sizeof__ __doc__ "
-        "__init_subclass__ __subclasshook__ __format__ __setstate__ materialize share_memory_"
+        "get_device size dim as_subclass data_ptr is_contiguous _make_subclass register_hook __new__ "
+        "__init__ __class__ __repr__ __str__ __hash__ __eq__ __ne__ __reduce__ __reduce_ex__ __getstate__ "
+        "__deepcopy__ __getattribute__ __setattr__ __delattr__ __dir__ __sizeof__ __doc__ __init_subclass__ "
+        "__subclasshook__ __format__ __setstate__ materialize share_memory_"
     ).split()
 )
 
@@ -137,10 +133,9 @@ def _refuse(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise ValueError(
             f"Attempted to use an uninitialized parameter in {name}. This error happens when you are using a "
-            "`LazyModule` or "
-            "explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. When using "
-            "LazyModules Call `forward` "
-            "with a dummy batch to initialize the parameters before calling torch functions"
+            "`LazyModule` or explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. "
+            "When using LazyModules Call `forward` with a dummy batch to initialize the parameters before "
+            "calling torch functions"
         )
 
     method.__name__ = name

@@ -227,8 +227,7 @@ class TreeSpec:
         if len(leaves) != self.num_leaves:
             raise ValueError(
                 f"treespec.unflatten(leaves): `leaves` has length {len(leaves)} but the spec refers to a "
-                "pytree that "
-                f"holds {self.num_leaves} items ({self})."
+                f"pytree that holds {self.num_leaves} items ({self})."
             )
         return self._build(iter(leaves))
 
@@ -256,8 +255,7 @@ class _LeafMeta(type):
 
         warnings.warn(
             "`isinstance(treespec, LeafSpec)` is deprecated, use `isinstance(treespec, TreeSpec) and "
-            "treespec.is_leaf()` "
-            "instead.",
+            "treespec.is_leaf()` instead.",
             FutureWarning,
             stacklevel=2,
         )
@@ -471,8 +469,7 @@ def _generate_key_paths(key_path: tuple, tree: Any, is_leaf: Callable[[Any], boo
     if node.flatten_with_keys_fn is None:
         raise ValueError(
             f"Did not find a flatten_with_keys_fn for type: {node_type}. Please pass a flatten_with_keys_fn "
-            "argument to "
-            "register_pytree_node."
+            "argument to register_pytree_node."
         )
     for key, child in node.flatten_with_keys_fn(tree)[0]:
         yield from _generate_key_paths((*key_path, key), child, is_leaf)

@@ -52,8 +52,7 @@ def _to_json(spec: TreeSpec) -> dict:
         except TypeError as error:
             raise TypeError(
                 "Unable to serialize context. Please make the context json dump-able, or register a custom "
-                "serializer "
-                "using _register_pytree_node."
+                "serializer using _register_pytree_node."
             ) from error
     else:
         context = entry.to_dumpable_context(spec.context)

@@ -216,8 +216,7 @@ def register_dataclass(
         if not dataclasses.is_dataclass(cls):
             raise ValueError(
                 "field_names must be specified with a list of all fields used to initialize the class when "
-                "it is "
-                "not a dataclass."
+                "it is not a dataclass."
             )
         field_names = [
             f.name for f in dataclasses.fields(cls) if f.init and f.name not in (drop_field_names or ())

@@ -65,8 +65,7 @@ def warn_if_has_hooks(tensor: Any) -> None:
 
             warnings.warn(
                 f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, you can "
-                "decorate "
-                "the function with @torch.utils.hooks.unserializable_hook to suppress this warning",
+                "decorate the function with @torch.utils.hooks.unserializable_hook to suppress this warning",
                 stacklevel=3,
             )
 
@@ -79,19 +78,19 @@ def _probe() -> Any:
     global _probe_class
     if _probe_class is None:
 
-        class ModuleBackwardProbe(bolide.autograd.Function):
+        class BackwardHookFunction(bolide.autograd.Function):
             @staticmethod
-            def forward(ctx: Any, callback: Any, *tensors: Any) -> Any:
+            def forward(ctx: Any, callback: Any, materialize: bool, *tensors: Any) -> Any:
                 ctx.callback = callback
-                ctx.set_materialize_grads(False)
+                ctx.set_materialize_grads(materialize)
                 ctx.mark_non_differentiable(*[t for t in tensors if not t.requires_grad])
                 return tensors
 
             @staticmethod
             def backward(ctx: Any, *grads: Any) -> Any:
-                return (None, *ctx.callback(grads))
+                return (None, None, *ctx.callback(grads))
 
-        _probe_class = ModuleBackwardProbe
+        _probe_class = BackwardHookFunction
     return _probe_class
 
 
@@ -119,7 +118,7 @@ class BackwardHook:
         if not (bolide.is_grad_enabled() and any(args[i].requires_grad for i in places)):
             return args
         self.input_places = places
-        out = _probe().apply(self._on_grad_input, *[args[i] for i in places])
+        out = _probe().apply(self._on_grad_input, True, *[args[i] for i in places])
         return _replace(args, places, out)
 
     def setup_output_hook(self, result: Any) -> Any:
@@ -130,7 +129,7 @@ class BackwardHook:
         self.n_outputs = len(values)
         if bolide.is_grad_enabled() and any(values[i].requires_grad for i in places):
             self.output_places = places
-            out = _probe().apply(self._on_grad_output, *[values[i] for i in places])
+            out = _probe().apply(self._on_grad_output, False, *[values[i] for i in places])
             values = _replace(values, places, out)
         return values[0] if single else values
 
@@ -146,12 +145,20 @@ class BackwardHook:
             changed = changed if isinstance(changed, tuple) else (changed,)
             if len(changed) != len(gradients):
                 raise RuntimeError(
-                    "Backward pre hook returned an invalid number of grad_output, "
-                    f"got {len(changed)}, but expected {len(gradients)}"
+                    f"Backward pre hook returned an invalid number of grad_output, got {len(changed)}, but "
+                    f"expected {len(gradients)}"
                 )
             gradients = changed
         self.grad_outputs = gradients
         if self.input_places is None:  # no input has a gradient to wait for
+            if self.user_hooks:
+                import warnings
+
+                warnings.warn(
+                    "Full backward hook is firing when gradients are computed with respect to module "
+                    "outputs since no inputs require gradients.",
+                    stacklevel=5,
+                )
             nothing = (None,) * self.n_inputs
             for hook in self.user_hooks:
                 changed = hook(self.module, nothing, gradients)
@@ -160,8 +167,7 @@ class BackwardHook:
                 ):
                     raise RuntimeError(
                         "Backward hook for Modules where no input requires gradient should always return "
-                        "None "
-                        "or None for all gradients."
+                        "None or None for all gradients."
                     )
             self.grad_outputs = None
         return tuple(gradients[i] for i in self.output_places)
@@ -180,8 +186,8 @@ class BackwardHook:
             changed = changed if isinstance(changed, tuple) else (changed,)
             if len(changed) != len(gradients):
                 raise RuntimeError(
-                    "Backward hook returned an invalid number of grad_input, "
-                    f"got {len(changed)}, but expected {len(gradients)}"
+                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but "
+                    f"expected {len(gradients)}"
                 )
             gradients = changed
         self.grad_outputs = None

@@ -138,17 +138,15 @@ class ConvertMixin:
 
             warnings.warn(
                 "Complex modules are a new feature: some modules might not work as expected when using "
-                "complex "
-                "tensors as parameters or buffers.",
+                "complex tensors as parameters or buffers.",
                 stacklevel=2,
             )
 
         def convert(t: Tensor) -> Tensor:
             if t.device.type == "meta" and device is not None and device.type != "meta":
                 raise NotImplementedError(
-                    "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
-                    "instead of torch.nn.Module.to() when moving module from meta to a different "
-                    "device."
+                    "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead "
+                    "of torch.nn.Module.to() when moving module from meta to a different device."
                 )
             own = dtype if t.is_floating_point() or t.is_complex() else None
             if memory_format is not None and t.dim() in (4, 5):

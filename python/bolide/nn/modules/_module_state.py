@@ -291,8 +291,8 @@ def _take(
         value = value[0]  # scalars of files before 0.4
     if not lazy and value.shape != target.shape:
         errors.append(
-            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-            f"the shape in current model is {target.shape}."
+            f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape "
+            f"in current model is {target.shape}."
         )
         return
     if not lazy and target.device.type == "meta" and value.device.type != "meta" and not assign:
@@ -300,10 +300,8 @@ def _take(
 
         warnings.warn(
             f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the "
-            "current "
-            "model, which is a no-op. (Did you mean to pass `assign=True` to assign items in the state "
-            "dictionary "
-            f"to their corresponding key in the module instead of copying them in place?)",
+            "current model, which is a no-op. (Did you mean to pass `assign=True` to assign items in the "
+            "state dictionary to their corresponding key in the module instead of copying them in place?)",
             stacklevel=5,
         )
     try:
@@ -321,6 +319,6 @@ def _take(
     except Exception as error:  # noqa: BLE001 - every reason is reported beside the other names' reasons
         errors.append(
             f'While copying the parameter named "{key}", whose dimensions in the model are {target.size()} '
-            "and "
-            f"whose dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}."
+            f"and whose dimensions in the checkpoint are {value.size()}, an exception occurred : "
+            f"{error.args}."
         )

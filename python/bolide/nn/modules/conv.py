@@ -445,8 +445,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
         if input.dim() not in (n + 1, n + 2):
             raise RuntimeError(
                 f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but "
-                "got "
-                f"input of size: {input.shape}"
+                f"got input of size: {input.shape}"
             )
         return input.shape[1] if input.dim() == n + 2 else input.shape[0]
 

@@ -66,14 +66,11 @@ class _InstanceNorm(_NormBase):
                 found = ", ".join(f'"{name}"' for name in stale)
                 error_msgs.append(
                     f"Unexpected running stats buffer(s) {found} for {type(self).__name__} with "
-                    "track_running_stats=False. "
-                    "If state_dict is a checkpoint saved before 0.4.0, this may be expected because "
-                    f"{type(self).__name__} does not track running stats by default since 0.4.0. Please "
-                    "remove these keys "
-                    "from state_dict. If the running stats are actually needed, instead set "
-                    "track_running_stats=True in "
-                    f"{type(self).__name__} to enable them. See the documentation of {type(self).__name__} "
-                    "for details."
+                    "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may "
+                    f"be expected because {type(self).__name__} does not track running stats by default "
+                    "since 0.4.0. Please remove these keys from state_dict. If the running stats are "
+                    f"actually needed, instead set track_running_stats=True in {type(self).__name__} to "
+                    f"enable them. See the documentation of {type(self).__name__} for details."
                 )
                 for key in stale:
                     state_dict.pop(key)
@@ -88,15 +85,13 @@ class _InstanceNorm(_NormBase):
             if self.affine:
                 raise ValueError(
                     f"expected input's size at dim={feature_dim} to match num_features "
-                    f"({self.num_features}), "
-                    f"but got: {input.size(feature_dim)}."
+                    f"({self.num_features}), but got: {input.size(feature_dim)}."
                 )
             import warnings
 
             warnings.warn(
                 f"input's size at dim={feature_dim} does not match num_features. You can silence this "
-                "warning by "
-                "not passing in num_features, which is not used because affine=False",
+                "warning by not passing in num_features, which is not used because affine=False",
                 stacklevel=2,
             )
         if input.dim() == self._get_no_batch_dim():

@@ -2,8 +2,8 @@
 
 A module is a Python object whose parameters, buffers and submodules live in three plain dictionaries
 (`_parameters`, `_buffers`, `_modules`); attribute access looks into them. Bases hold the rest: hooks in
-_module_hooks.py, state dictionaries in _module_state.py, moves and conversions in _module_convert.py. The names
-and the layout of the instance are PyTorch's, since programs and pickled modules rely on them.
+_module_hooks.py, state dictionaries in _module_state.py, moves and conversions in _module_convert.py. The
+names and the layout of the instance are PyTorch's, since programs and pickled modules rely on them.
 """
 
 from __future__ import annotations
@@ -179,14 +179,14 @@ class Module(HookMixin, StateMixin, ConvertMixin, _C._ModuleBase):
         if param is not None:
             if not isinstance(param, Parameter):
                 raise TypeError(
-                    f"cannot assign '{_typename(param)}' object to parameter '{name}' "
-                    f"(torch.nn.Parameter or None required)"
+                    f"cannot assign '{_typename(param)}' object to parameter '{name}' (torch.nn.Parameter or "
+                    "None required)"
                 )
             if param.grad_fn:
                 raise ValueError(
                     f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
                     f"explicitly. To express '{name}' as a function of another Tensor, compute the value in "
-                    f"the forward() method."
+                    "the forward() method."
                 )
         self._parameters[name] = (
             _after(_global_parameter_registration_hooks, self, name, param) if param is not None else None
@@ -252,8 +252,8 @@ class Module(HookMixin, StateMixin, ConvertMixin, _C._ModuleBase):
         elif buffers is not None and name in buffers:
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
-                    f"cannot assign '{_typename(value)}' as buffer '{name}' "
-                    f"(torch.nn.Buffer, torch.Tensor or None expected)"
+                    f"cannot assign '{_typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor "
+                    "or None expected)"
                 )
             buffers[name] = _after(_global_buffer_registration_hooks, self, name, value)
         else:

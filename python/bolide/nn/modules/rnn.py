@@ -177,16 +177,15 @@ class RNNBase(Module):
         if input.dtype != weight.dtype and not bolide.is_autocast_enabled():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert "
-                "input: "
-                f"input.to({weight.dtype}), or convert model: model.to({input.dtype})"
+                f"input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
             )
         expected = 2 if batch_sizes is not None else 3
         if input.dim() != expected:
             raise RuntimeError(f"input must have {expected} dimensions, got {input.dim()}")
         if self.input_size != input.size(-1):
             raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, "
-                f"got {input.size(-1)}"
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got "
+                f"{input.size(-1)}"
             )
 
     def _state_shape(self, input: Tensor, batch_sizes: Tensor | None, size: int) -> tuple[int, int, int]:
@@ -422,8 +421,7 @@ class LSTM(RNNBase):
                 if hx[0].dim() != want or hx[1].dim() != want:
                     raise RuntimeError(
                         f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, hx and cx should also "
-                        "be "
-                        f"{want}-D but got ({hx[0].dim()}-D, {hx[1].dim()}-D) tensors"
+                        f"be {want}-D but got ({hx[0].dim()}-D, {hx[1].dim()}-D) tensors"
                     )
                 hx = hx if batched else (hx[0].unsqueeze(1), hx[1].unsqueeze(1))
             self.check_forward_args(input, hx, batch_sizes)

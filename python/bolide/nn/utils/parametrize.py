@@ -93,9 +93,8 @@ class ParametrizationList(ModuleList):
             for i, part in enumerate(new):
                 if not isinstance(part, Tensor):
                     raise ValueError(
-                        "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
-                        "element "
-                        f"{i} of the sequence with type {type(part).__name__}."
+                        "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
+                        f"Got element {i} of the sequence with type {type(part).__name__}."
                     )
                 if isinstance(original, Parameter):
                     part = Parameter(part, original.requires_grad)
@@ -126,8 +125,7 @@ class ParametrizationList(ModuleList):
                 if value.dtype != self.original.dtype:
                     raise ValueError(
                         f"The tensor returned by `right_inverse` has dtype {value.dtype} while `original` "
-                        "has dtype "
-                        f"{self.original.dtype}"
+                        f"has dtype {self.original.dtype}"
                     )
                 _set_values(self.original, value)
                 return
@@ -135,8 +133,8 @@ class ParametrizationList(ModuleList):
                 raise ValueError(f"'right_inverse' must return a sequence of tensors. Got {type(value)}.")
             if len(value) != self.ntensors:
                 raise ValueError(
-                    "'right_inverse' must return a sequence of tensors of length "
-                    f"{self.ntensors}. Got a sequence of length {len(value)}."
+                    f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a "
+                    f"sequence of length {len(value)}."
                 )
             for i, part in enumerate(value):
                 original = getattr(self, f"original{i}")
@@ -148,8 +146,7 @@ class ParametrizationList(ModuleList):
                 if original.dtype != part.dtype:
                     raise ValueError(
                         f"Tensor {i} returned by `right_inverse` has dtype {part.dtype} while `original{i}` "
-                        "has dtype "
-                        f"{original.dtype}"
+                        f"has dtype {original.dtype}"
                     )
                 _set_values(original, part)
 
@@ -351,9 +348,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         original = Parameter(value) if value.requires_grad else value
     else:
         raise ValueError(
-            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms "
-            "of a "
-            "sequence of tensors."
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in "
+            "terms of a sequence of tensors."
         )
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]

@@ -96,8 +96,8 @@ class BasePruningMethod(ABC):
         ]
         if len(found) > 1:
             raise AssertionError(
-                f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. "
-                "Use a PruningContainer."
+                f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. Use a "
+                "PruningContainer."
             )
         return module._forward_pre_hooks.pop(found[0]) if found else None
 
@@ -151,8 +151,8 @@ class PruningContainer(BasePruningMethod):
         own = getattr(self, "_tensor_name", None)
         if method is not None and own is not None and own != method._tensor_name:
             raise ValueError(
-                "Can only add pruning methods acting on the parameter named "
-                f"'{own}' to PruningContainer {self}. Found '{method._tensor_name}'"
+                f"Can only add pruning methods acting on the parameter named '{own}' to PruningContainer "
+                f"{self}. Found '{method._tensor_name}'"
             )
         self._pruning_methods += (method,)
 

@@ -188,8 +188,8 @@ def pack_padded_sequence(
         lengths = bolide.as_tensor(lengths, dtype=bolide.int64, device="cpu")
     elif lengths.device.type != "cpu":
         raise RuntimeError(
-            "'lengths' argument should be a 1D CPU int64 tensor, but got "
-            f"{lengths.dim()}D {lengths.device} {_type_name(lengths)} tensor"
+            f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D {lengths.device} "
+            f"{_type_name(lengths)} tensor"
         )
     else:
         lengths = lengths.to(dtype=bolide.int64)
@@ -228,8 +228,7 @@ def _pack(input: Tensor, lengths: Tensor, batch_first: bool) -> tuple[Tensor, Te
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this "
-            "requirement "
-            "if you do not need ONNX exportability."
+            "requirement if you do not need ONNX exportability."
         )
     if counts[0] > steps:
         raise RuntimeError(
@@ -326,7 +325,7 @@ def pad_sequence(
     for s in sequences:
         if s.shape[1:] != trailing:
             raise RuntimeError(
-                f"pad_sequence: the sequences' sizes must agree after the first dimension, but got "
+                "pad_sequence: the sequences' sizes must agree after the first dimension, but got "
                 f"{list(sequences[0].shape)} and {list(s.shape)}"
             )
         if s.shape[0] < longest:

@@ -100,8 +100,7 @@ class SpectralNorm:
         if isinstance(weight, bolide.nn.UninitializedParameter):
             raise ValueError(
                 "The module passed to `SpectralNorm` can't have uninitialized parameters. Make sure to run "
-                "the dummy "
-                "forward before applying spectral normalization"
+                "the dummy forward before applying spectral normalization"
             )
         with bolide.no_grad():
             rows, columns = fn.reshape_weight_to_matrix(weight).size()

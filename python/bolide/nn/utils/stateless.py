@@ -47,8 +47,8 @@ def _untie_named_tensors_map(module: Module, parameters_and_buffers: dict[str, T
         given = {name for name in group if name in parameters_and_buffers}
         if len(given) > 1 and len({id(parameters_and_buffers[name]) for name in given}) > 1:
             raise ValueError(
-                f"functional_call got multiple values for keys {sorted(given)}, which are tied. "
-                "Consider using tie_weights=False"
+                f"functional_call got multiple values for keys {sorted(given)}, which are tied. Consider "
+                "using tie_weights=False"
             )
         value = parameters_and_buffers[next(iter(given))]
         for name in group:
@@ -156,9 +156,8 @@ def functional_call(
     import warnings
 
     warnings.warn(
-        "This API is deprecated as of PyTorch 2.0 and will be removed in a future version of PyTorch. Please "
-        "use "
-        "torch.func.functional_call instead which is a drop-in replacement for this API.",
+        "This API is deprecated as of PyTorch 2.0 and will be removed in a future version of PyTorch. "
+        "Please use torch.func.functional_call instead which is a drop-in replacement for this API.",
         FutureWarning,
         stacklevel=2,
     )
