@@ -239,6 +239,16 @@ Tensor _linear_recurrence(const Tensor& self, const Tensor& factor, int64_t dim,
 // matrix products
 Tensor mm(const Tensor& self, const Tensor& mat2);
 Tensor bmm(const Tensor& self, const Tensor& mat2);
+Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta = 1, const Scalar& alpha = 1);
+Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta = 1, const Scalar& alpha = 1);
+Tensor mv(const Tensor& self, const Tensor& vec);
+Tensor dot(const Tensor& self, const Tensor& tensor);
+Tensor vdot(const Tensor& self, const Tensor& other);
+Tensor outer(const Tensor& self, const Tensor& vec2);
+Tensor inner(const Tensor& self, const Tensor& other);
+Tensor tensordot(const Tensor& self, const Tensor& other, IntList dims_self, IntList dims_other);
+Tensor kron(const Tensor& self, const Tensor& other);
+Tensor einsum(Str equation, TensorList operands);
 Tensor matmul(const Tensor& self, const Tensor& other);
 Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias = {});
 

@@ -37,24 +37,6 @@ bool any_of(const Dims& v, Bad bad) {
 bool negative(int64_t v) { return v < 0; }
 bool non_positive(int64_t v) { return v <= 0; }
 
-const char* cpp_name(DType t) {
-  switch (t) {
-    case DType::UInt8: return "unsigned char";
-    case DType::Int8: return "signed char";
-    case DType::Int16: return "short";
-    case DType::Int32: return "int";
-    case DType::Int64: return "long long";
-    case DType::Float16: return "c10::Half";
-    case DType::Float32: return "float";
-    case DType::Float64: return "double";
-    case DType::Complex64: return "c10::complex<float>";
-    case DType::Complex128: return "c10::complex<double>";
-    case DType::Bool: return "bool";
-    case DType::BFloat16: return "c10::BFloat16";
-  }
-  return "?";
-}
-
 void check_types(const Tensor& x, const Tensor& w, const Tensor& bias) {
   const Operand all[] = {x, w};
   iter::check_same_device("convolution", all);

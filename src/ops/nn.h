@@ -10,6 +10,25 @@ namespace bolide {
 /// What halves are accumulated in, and statistics are kept in.
 inline DType compute_dtype(DType t) { return is_half(t) ? DType::Float32 : t; }
 
+/// The name of an element type in C++, as some of PyTorch's messages have it.
+inline const char* cpp_name(DType t) {
+  switch (t) {
+    case DType::UInt8: return "unsigned char";
+    case DType::Int8: return "signed char";
+    case DType::Int16: return "short";
+    case DType::Int32: return "int";
+    case DType::Int64: return "long";
+    case DType::Float16: return "c10::Half";
+    case DType::Float32: return "float";
+    case DType::Float64: return "double";
+    case DType::Complex64: return "c10::complex<float>";
+    case DType::Complex128: return "c10::complex<double>";
+    case DType::Bool: return "bool";
+    case DType::BFloat16: return "c10::BFloat16";
+  }
+  return "?";
+}
+
 /// Makes the result (or resizes out=) and lets `compute` fill it through a dense tensor.
 template <class F>
 Tensor into(Out out, IntList sizes, DType dtype, Device device, F&& compute) {

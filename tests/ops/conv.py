@@ -32,7 +32,8 @@ def _conv(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1):
     per = w.shape[0] // groups
     for tap in itertools.product(*map(range, w.shape[2:])):
         cut = tuple(
-            slice(t * d, t * d + (m - 1) * s + 1, s) for t, d, m, s in zip(tap, dilation, size, stride, strict=True)
+            slice(t * d, t * d + (m - 1) * s + 1, s)
+            for t, d, m, s in zip(tap, dilation, size, stride, strict=True)
         )
         for g in range(groups):
             part = x[(slice(None), slice(g * w.shape[1], (g + 1) * w.shape[1]), *cut)]
@@ -59,7 +60,10 @@ def _transposed(x, w, bias=None, stride=1, padding=0, output_padding=0, groups=1
             for t, d, m, s in zip(tap, dilation, x.shape[2:], stride, strict=True)
         )
         for g in range(groups):
-            part, weight = x[:, g * per : (g + 1) * per], w[(slice(g * per, (g + 1) * per), slice(None), *tap)]
+            part, weight = (
+                x[:, g * per : (g + 1) * per],
+                w[(slice(g * per, (g + 1) * per), slice(None), *tap)],
+            )
             y[(slice(None), slice(g * w.shape[1], (g + 1) * w.shape[1]), *cut)] += np.einsum(
                 "nc...,co->no...", part, weight
             )
@@ -94,17 +98,41 @@ def _ones(*shape, **kw):
 
 
 _ERRORS = [
-    Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 3, 3, 3)), RuntimeError, "to have 3 channels, but got 2 channels"),
+    Bad(
+        lambda f: f(_ones(1, 2, 4, 4), _ones(1, 3, 3, 3)),
+        RuntimeError,
+        "to have 3 channels, but got 2 channels",
+    ),
     Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 5, 5)), RuntimeError, "Kernel size can't be greater than"),
-    Bad(lambda f: f(_ones(4, 4), _ones(1, 2, 3, 3)), RuntimeError, r"Expected 3D \(unbatched\) or 4D \(batched\)"),
+    Bad(
+        lambda f: f(_ones(4, 4), _ones(1, 2, 3, 3)),
+        RuntimeError,
+        r"Expected 3D \(unbatched\) or 4D \(batched\)",
+    ),
     Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), stride=0), RuntimeError, "non-positive stride"),
     Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), padding=-1), RuntimeError, "negative padding"),
     Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), groups=0), RuntimeError, "non-positive groups"),
     Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), stride=2**62), RuntimeError, "too large"),
-    Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), padding="both"), RuntimeError, "Invalid padding string"),
-    Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), stride=2, padding="same"), RuntimeError, "strided conv"),
-    Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), _ones(2)), RuntimeError, "bias to be 1-dimensional with 1"),
-    Bad(lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3, dtype=torch.float64)), RuntimeError, "expected scalar type"),
+    Bad(
+        lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), padding="both"),
+        RuntimeError,
+        "Invalid padding string",
+    ),
+    Bad(
+        lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), stride=2, padding="same"),
+        RuntimeError,
+        "strided conv",
+    ),
+    Bad(
+        lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3), _ones(2)),
+        RuntimeError,
+        "bias to be 1-dimensional with 1",
+    ),
+    Bad(
+        lambda f: f(_ones(1, 2, 4, 4), _ones(1, 2, 3, 3, dtype=torch.float64)),
+        RuntimeError,
+        "expected scalar type",
+    ),
 ]
 row("conv1d", _inputs(1), _TYPES, ref=_conv)
 row("conv2d", _inputs(2), _TYPES, ref=_conv, errors=_ERRORS)
@@ -112,11 +140,27 @@ row("conv3d", _inputs(3), _TYPES, ref=_conv)
 row("conv_transpose1d", _transposed_inputs(1), _TYPES, ref=_transposed)
 row("conv_transpose2d", _transposed_inputs(2), _TYPES, ref=_transposed)
 row("conv_transpose3d", _transposed_inputs(3), _TYPES, ref=_transposed)
-row("convolution", calls(lambda m: (m(2, 2, 5, 4), m(3, 2, 3, 2), m(3), [1], [1], [1], False, [0], 1)), _TYPES)
+row(
+    "convolution", calls(lambda m: (m(2, 2, 5, 4), m(3, 2, 3, 2), m(3), [1], [1], [1], False, [0], 1)), _TYPES
+)
 row(
     "_convolution",
     calls(
-        lambda m: (m(2, 2, 5, 4), m(2, 3, 3, 2), m(3), [2], [1], [1], True, [1], 1, False, False, False, False)
+        lambda m: (
+            m(2, 2, 5, 4),
+            m(2, 3, 3, 2),
+            m(3),
+            [2],
+            [1],
+            [1],
+            True,
+            [1],
+            1,
+            False,
+            False,
+            False,
+            False,
+        )
     ),
     ALL_FLOATS,
 )

@@ -74,7 +74,9 @@ row("soft_margin_loss_backward", _margin_slopes, ALL_FLOATS)
 
 
 def _kl(x, t, reduction, log_target=False):
-    each = np.exp(t) * (t - x) if log_target else np.where(t > 0, t * np.log(np.where(t > 0, t, 1)), 0) - t * x
+    each = (
+        np.exp(t) * (t - x) if log_target else np.where(t > 0, t * np.log(np.where(t > 0, t, 1)), 0) - t * x
+    )
     return _reduced(each, reduction)
 
 
@@ -103,9 +105,15 @@ row(
     ALL_FLOATS,
     ref=_bce,
     errors=[
-        Bad(lambda f: f(torch.tensor([1.5]), torch.ones(1)), RuntimeError, "elements of input should be between"),
+        Bad(
+            lambda f: f(torch.tensor([1.5]), torch.ones(1)),
+            RuntimeError,
+            "elements of input should be between",
+        ),
         Bad(lambda f: f(torch.ones(1), torch.tensor([-0.5])), RuntimeError, "elements of target should be"),
-        Bad(lambda f: f(torch.ones(1), torch.ones(1, dtype=torch.float64)), RuntimeError, "Found dtype Double"),
+        Bad(
+            lambda f: f(torch.ones(1), torch.ones(1, dtype=torch.float64)), RuntimeError, "Found dtype Double"
+        ),
     ],
 )
 

@@ -96,7 +96,9 @@ _CLASS_ERRORS = [
     Bad(lambda f: f(torch.ones(2, 3), torch.tensor([0, -1])), IndexError, "Target -1 is out of bounds"),
     Bad(lambda f: f(torch.ones(2, 3), torch.tensor([0])), ValueError, "to match target batch_size"),
     Bad(lambda f: f(torch.ones(2, 3), torch.tensor([0.0, 1.0])), RuntimeError, "Long or Byte, but got Float"),
-    Bad(lambda f: f(torch.ones(2, 3), torch.tensor([0, 1]), torch.ones(2)), RuntimeError, "for all 3 classes"),
+    Bad(
+        lambda f: f(torch.ones(2, 3), torch.tensor([0, 1]), torch.ones(2)), RuntimeError, "for all 3 classes"
+    ),
 ]
 row("nll_loss_nd", _likelihoods, ALL_FLOATS, ref=_nll, errors=_CLASS_ERRORS)
 row("nll_loss_forward", calls(lambda m: (m(5, 4), m.index(4, 5), None, 1, -100)), ALL_FLOATS, grad=False)

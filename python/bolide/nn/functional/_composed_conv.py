@@ -16,21 +16,6 @@ def _list(value: Any, n: int) -> list[int]:
     return value * n if len(value) == 1 else value
 
 
-def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
-    if input1.dim() != input2.dim():
-        raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.dim()} and {input2.dim()}")
-    for i, x in ((1, input1), (2, input2)):
-        if x.shape[-1] != weight.shape[i]:
-            raise RuntimeError(f"bilinear(): input{i} size does not match weight size: got {x.shape[-1]} but expected "
-                               f"{weight.shape[i]}")
-    lead = input1.shape[:-1]
-    a, b = input1.reshape(-1, input1.shape[-1]), input2.reshape(-1, input2.shape[-1])
-    out_features = weight.shape[0]
-    mixed = (a @ weight.permute(1, 0, 2).reshape(weight.shape[1], -1)).reshape(-1, out_features, weight.shape[2])
-    out = (mixed * b.unsqueeze(1)).sum(-1).reshape(*lead, out_features)
-    return out if bias is None else out + bias
-
-
 def im2col(input: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Any:
     x = input if input.dim() == 4 else input.unsqueeze(0)
     if x.dim() != 4:

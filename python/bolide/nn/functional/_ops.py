@@ -16,7 +16,7 @@ _HOMES = {
     "activation": "celu celu_ elu elu_ glu hardshrink hardsigmoid hardsigmoid_ hardswish hardswish_ hardtanh hardtanh_ "
                   "leaky_relu_ log_sigmoid mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ "
                   "softshrink softplus threshold threshold_",
-    "conv": "bilinear col2im im2col",
+    "conv": "col2im im2col",
     "pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d "
             "adaptive_max_pool3d avg_pool1d avg_pool2d avg_pool3d fractional_max_pool2d fractional_max_pool3d max_pool1d "
             "max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices max_unpool2d "
