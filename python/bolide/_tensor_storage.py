@@ -1,9 +1,13 @@
 """Tensor methods about the memory behind tensors: setting and sharing it, deep copies, pickling."""
 
 import copy
+import copyreg
 
 from . import _C
 from ._C import Tensor, _add_method
+
+
+copyreg.pickle(_C.layout, lambda layout: str(layout).removeprefix("torch."))  # a name of the package
 
 
 def _method(function):

@@ -4,8 +4,6 @@
 
 namespace bolide::python {
 
-namespace {
-
 // ---- buffers ---------------------------------------------------------------------------------
 
 OptDType dtype_of_format(const char* f, Py_ssize_t size) {
@@ -24,6 +22,8 @@ OptDType dtype_of_format(const char* f, Py_ssize_t size) {
     default: return {};
   }
 }
+
+namespace {
 
 /// A tensor that shares the memory of a buffer and keeps it alive.
 Tensor from_buffer(PyObject* o, bool need_writable) {

@@ -18,6 +18,7 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
     init_modules(m);
     init_storage(m);
     init_optim(m);
+    init_collate(m);
     Py_RETURN_NONE;
   });
   if (!ok) {

@@ -85,6 +85,8 @@ std::vector<int64_t> ints_of(PyObject* o);
 /// torch.tensor(data): nested sequences, numbers, buffers (NumPy arrays), tensors.
 Tensor tensor_from(PyObject* data, OptDType dtype, std::optional<Device> device);
 PyObject* to_list(const Tensor& t);
+/// The dtype that a buffer's format stands for.
+OptDType dtype_of_format(const char* format, Py_ssize_t item_size);
 PyObject* get_item(PyObject* self, PyObject* index);
 int set_item(PyObject* self, PyObject* index, PyObject* value);
 
@@ -140,5 +142,6 @@ void init_cuda(PyObject* m);
 void init_modules(PyObject* m);
 void init_storage(PyObject* m);
 void init_optim(PyObject* m);
+void init_collate(PyObject* m);
 
 }  // namespace bolide::python

@@ -58,6 +58,19 @@ PyObject* storage_bytes(PyObject*, PyObject* o) {
   return storage_guard([&]() -> PyObject* { return bytes_of(storage_of(o)); });
 }
 
+// _extent(tensor) -> (id of its storage, first byte, bytes from there to its last element, bytes of an element)
+PyObject* extent(PyObject*, PyObject* o) {
+  return storage_guard([&]() -> PyObject* {
+    const Ref<Storage>& s = storage_of(o);
+    const Tensor& t = unwrap(o);
+    const int64_t item = t.itemsize();
+    int64_t span = t.numel() ? item : 0;
+    for (size_t d = 0; t.numel() && d < t.sizes().size(); ++d) span += (t.sizes()[d] - 1) * t.strides()[d] * item;
+    return check(Py_BuildValue("(NLLL)", PyLong_FromVoidPtr(s.get()), static_cast<long long>(t.storage_offset() * item),
+                               static_cast<long long>(span), static_cast<long long>(item)));
+  });
+}
+
 // _storage_id(tensor): a number that tensors on the same storage share while it lives
 PyObject* storage_id(PyObject*, PyObject* o) {
   return storage_guard([&]() -> PyObject* { return check(PyLong_FromVoidPtr(storage_of(o).get())); });
@@ -221,6 +234,7 @@ PyMethodDef functions[] = {
     {"_storage_view", storage_view, METH_VARARGS, nullptr},
     {"_storage_bytes", storage_bytes, METH_O, nullptr},
     {"_storage_id", storage_id, METH_O, nullptr},
+    {"_extent", extent, METH_O, nullptr},
     {"_storage_resize", storage_resize, METH_VARARGS, nullptr},
     {"_storage_resizable", storage_resizable, METH_O, nullptr},
     {"_set_storage", set_storage, METH_VARARGS, nullptr},

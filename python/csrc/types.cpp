@@ -344,6 +344,9 @@ void init_types(PyObject* m) {
       {"memory_format", &FormatType}, {"Size", &SizeType}, {"Generator", &GeneratorType}};
   for (auto& t : types) {
     check(PyType_Ready(t.type));
+    // instances find it here: without it pickle searches all modules for a dtype
+    const Object module(check(PyUnicode_FromString("bolide")));
+    check(PyDict_SetItemString(t.type->tp_dict, "__module__", module.get()));
     check(PyModule_AddObjectRef(m, t.name, reinterpret_cast<PyObject*>(t.type)));
   }
   AllTypes::visit(DType::Float32, [](auto) {});

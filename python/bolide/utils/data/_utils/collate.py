@@ -10,6 +10,7 @@ import copy
 import sys
 
 import bolide
+from bolide import _C
 
 __all__ = ["collate", "default_collate", "default_convert"]
 
@@ -27,14 +28,20 @@ def _numpy():
 # ---- functions by type ---------------------------------------------------------------------------------------------
 
 
-def collate_tensor_fn(batch, *, collate_fn_map=None):
-    """Tensors of one size: stacked along a new first dimension; in a worker, into memory that the loader sees too."""
+def _stack(batch):
+    """Plain rows of one size stacked, in a worker into memory that the loader sees too; None for other batches."""
     worker = sys.modules.get(_TRANSPORT)
     if worker is not None and worker.blocks is not None:
-        out = worker.blocks.room_for(batch)
-        if out is not None:
-            return bolide.stack(batch, 0, out=out)
-    return bolide.stack(batch, 0)
+        size = _C._batch_bytes(batch)
+        if size >= worker.INLINE_BYTES:
+            return _C._stack_rows(batch, worker.blocks.take(size))
+    return _C._stack_rows(batch)
+
+
+def collate_tensor_fn(batch, *, collate_fn_map=None):
+    """Tensors of one size: stacked along a new first dimension."""
+    out = _stack(batch)
+    return bolide.stack(batch, 0) if out is None else out
 
 
 def collate_float_fn(batch, *, collate_fn_map=None):
@@ -56,6 +63,9 @@ def collate_numpy_array_fn(batch, *, collate_fn_map=None):
     """NumPy arrays: stacked as tensors. Throws TypeError for arrays of strings or objects."""
     if batch[0].dtype.kind in "SUO":
         raise TypeError(default_collate_err_msg_format.format(batch[0].dtype))
+    out = _stack(batch)
+    if out is not None:
+        return out
     return collate([bolide.as_tensor(b) for b in batch], collate_fn_map=collate_fn_map)
 
 

@@ -138,31 +138,28 @@ class Blocks:
         else:
             self.dropped.append(number)
 
-    def room_for(self, batch):
-        """A tensor on a block to stack the batch into; None where that is small, or not one plain tensor."""
-        first = batch[0]
-        size = len(batch) * first.numel() * first.element_size()
-        if size < INLINE_BYTES or type(first) is not bolide.Tensor or first.device.type != "cpu":
-            return None
-        dtype = first.dtype
-        if any(t.dtype != dtype or t.requires_grad for t in batch):
-            return None
-        sizes = (len(batch), *first.shape)
-        return _C._storage_view(self.take(size), dtype, 0, sizes, _row_major(sizes), "a batch")
-
-
-def _row_major(sizes):
-    strides, step = [], 1
-    for n in reversed(sizes):
-        strides.append(step)
-        step *= max(n, 1)
-    return strides[::-1]
-
 
 blocks = None  # of this process, when it is a worker
 
 
 # ---- packing -------------------------------------------------------------------------------------------------------
+
+
+class _Payloads:
+    """Bytes that follow the pickle. Apart from the pickler: a cycle would keep batches alive, and their blocks lent."""
+
+    def __init__(self):
+        self.parts, self.sizes = [], []
+
+    def add_buffer(self, view):
+        raw = view.raw()
+        self.parts.append(raw)
+        self.sizes.append(-1 - raw.nbytes)
+
+    def add_tensor(self, data, size):
+        self.parts.append(data)
+        self.sizes.append(size)
+        return len(self.sizes) - 1
 
 
 class _Packer(pickle.Pickler):
@@ -171,14 +168,10 @@ class _Packer(pickle.Pickler):
     dispatch_table = ForkingPickler(io.BytesIO()).dispatch_table
 
     def __init__(self, file, blocks):
-        super().__init__(file, 5, buffer_callback=self.buffer)
-        self.blocks, self.payloads, self.sizes, self.lent = blocks, [], [], []
+        self.payloads = _Payloads()
+        super().__init__(file, 5, buffer_callback=self.payloads.add_buffer)
+        self.blocks, self.lent = blocks, []
         self.seen = {}  # id of a storage -> (number, first byte, one past the last) of what was copied to a block
-
-    def buffer(self, view):
-        raw = view.raw()
-        self.payloads.append(raw)
-        self.sizes.append(-1 - raw.nbytes)
 
     def reducer_override(self, obj):
         return self.tensor(obj) if isinstance(obj, bolide.Tensor) else NotImplemented
@@ -196,9 +189,7 @@ class _Packer(pickle.Pickler):
 
     def place(self, t):
         """(number of a block or None, its bytes in use, offset in elements or position of the payload)."""
-        key, size = _C._storage_id(t), t.element_size()
-        first = t.storage_offset() * size
-        span = _span(t)
+        key, first, span, size = _C._extent(t)
         number = self.blocks.by_storage.get(key)
         if number is not None:
             self.lend(number, first + span)
@@ -209,9 +200,7 @@ class _Packer(pickle.Pickler):
                 return number, end - start, (first - start) // size
         data = _C._storage_view(t, bolide.uint8, first, (span,), (1,), "a batch")
         if span < INLINE_BYTES:
-            self.payloads.append(_C._buffer_view(data))
-            self.sizes.append(span)
-            return None, 0, len(self.sizes) - 1
+            return None, 0, self.payloads.add_tensor(_C._buffer_view(data), span)
         block = self.blocks.take(span)
         block[:span].copy_(data)
         number = self.blocks.by_storage[_C._storage_id(block)]
@@ -230,13 +219,6 @@ class _Packer(pickle.Pickler):
             _C._shared_lend(self.blocks.blocks[number], -1)
 
 
-def _span(t):
-    """Bytes from a tensor's first element to its last."""
-    if t.numel() == 0:
-        return 0
-    return (1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride()))) * t.element_size()
-
-
 def send(sock, obj, blocks):
     """Sends an object with its tensors. Throws what pickling throws, before anything is sent; Closed."""
     file = io.BytesIO()
@@ -248,10 +230,10 @@ def send(sock, obj, blocks):
         raise
     fresh, dropped = blocks.unsent, blocks.dropped
     descriptors = [_C._shared_info(blocks.blocks[n])[0] for n in fresh]
-    table = [*packer.sizes, *(x for n in fresh for x in (n, blocks.blocks[n].numel())), *dropped]
+    table = [*packer.payloads.sizes, *(x for n in fresh for x in (n, blocks.blocks[n].numel())), *dropped]
     blocks.unsent, blocks.dropped = [], []
     data = file.getbuffer()
-    header = _HEADER.pack(len(packer.sizes), len(fresh), len(dropped), len(data))
+    header = _HEADER.pack(len(packer.payloads.sizes), len(fresh), len(dropped), len(data))
     try:
         while len(descriptors) > _MOST_DESCRIPTORS:  # a header without a pickle only brings descriptors
             socket.send_fds(sock, [_HEADER.pack(0, 0, 0, 0)], descriptors[:_MOST_DESCRIPTORS])
@@ -261,7 +243,7 @@ def send(sock, obj, blocks):
             header = b""
     except (BrokenPipeError, ConnectionResetError):
         raise Closed from None
-    parts = (header, struct.pack(f"<{len(table)}q", *table), data, *packer.payloads)
+    parts = (header, struct.pack(f"<{len(table)}q", *table), data, *packer.payloads.parts)
     send_all(sock, [p for p in parts if len(memoryview(p))])
 
 
