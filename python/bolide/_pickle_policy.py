@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from typing import Any
 
 import bolide
@@ -96,6 +97,13 @@ def refuse(module: str, name: str) -> Any:
         f"pickle_module=pickle)` "
         f"gives it free rein."
     )
+
+
+def modern_name(module: str, name: str) -> tuple[str, str]:
+    """Python 3's name for one of Python 2, which pickles of protocol 2 hold: `__builtin__.getattr`, for example."""
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name
 
 
 def check_name(module: str, name: str) -> None:

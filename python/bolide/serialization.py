@@ -12,74 +12,47 @@ import io
 import os
 import pickle
 import stat
-import struct
 import sys
-import types
+import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from enum import Enum
+from mmap import MAP_PRIVATE, MAP_SHARED
 from typing import IO, Any
 
 import bolide
 from bolide import _C, _utils
 from bolide import _pickle_policy as policy
-from bolide.storage import TypedStorage, UntypedStorage, legacy_classes
+from bolide._file_names import _find_theirs, _full_name
+from bolide._locations import default_restore_location, location_tag, register_package, restorer, validate_cuda_device
+from bolide._utils import _get_layout  # noqa: F401  files name it here
+from bolide.storage import TypedStorage, UntypedStorage
 
 __all__ = [
+    "LoadEndianness",
+    "SourceChangeWarning",
     "add_safe_globals",
     "clear_safe_globals",
+    "default_restore_location",
+    "get_crc32_options",
+    "get_default_load_endianness",
+    "get_default_mmap_options",
     "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
     "load",
+    "location_tag",
+    "register_package",
     "remove_safe_globals",
     "safe_globals",
     "save",
+    "set_crc32_options",
+    "set_default_load_endianness",
+    "set_default_mmap_options",
+    "skip_data",
+    "validate_cuda_device",
 ]
 
 DEFAULT_PROTOCOL = 2
-_MAGIC, _STREAM_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_STORAGE_CLASSES = legacy_classes()
-
-
-# ---- names: ours and PyTorch's -----------------------------------------------------------------
-
-# Where files look for what Bolide keeps elsewhere: (module, name) of ours -> of PyTorch.
-_TO_FILE = {
-    ("bolide._utils", "_rebuild_from_type_v2"): ("torch._tensor", "_rebuild_from_type_v2"),
-    ("bolide._utils", "_get_layout"): ("torch.serialization", "_get_layout"),
-    ("bolide._C", "Tensor"): ("torch", "Tensor"),
-    ("bolide", "Generator"): ("torch._C", "Generator"),
-}
-_FROM_FILE = {theirs: ours for ours, theirs in _TO_FILE.items()}
-
-
-def _file_name(module: str, name: str) -> tuple[str, str]:
-    """The name that files use for one of ours."""
-    if (module, name) in _TO_FILE:
-        return _TO_FILE[module, name]
-    if module == "bolide" or module.startswith("bolide."):
-        return "torch" + module[len("bolide") :], name
-    return module, name
-
-
-def _full_name(obj: Any) -> str:
-    module, name = _file_name(obj.__module__, obj.__qualname__)
-    return name if module == "builtins" else f"{module}.{name}"
-
-
-def _find_theirs(module: str, name: str) -> Any:
-    """Bolide's object for PyTorch's `module.name`."""
-    if (module, name) in _FROM_FILE:
-        module, name = _FROM_FILE[module, name]
-    if module in ("torch", "torch.cuda") and name in _STORAGE_CLASSES:
-        return _STORAGE_CLASSES[name]
-    if module == "bolide" and name == "Tensor":
-        return bolide.Tensor
-    if module in ("bolide._utils", "torch._utils"):
-        return bolide if name == "torch" else getattr(_utils, name)
-    if module.startswith("torch.nn.modules."):  # our modules may be cut differently into files
-        with contextlib.suppress(ImportError, AttributeError):
-            return policy.find_torch(module, name)
-        return policy.find_torch("torch.nn", name)
-    return policy.find_torch(module, name)
 
 
 # ---- safe globals ------------------------------------------------------------------------------
@@ -138,59 +111,111 @@ class safe_globals:  # noqa: N801
         _safe.update(self._before)
 
 
-# ---- where storages go -------------------------------------------------------------------------
+def get_unsafe_globals_in_checkpoint(f: str | os.PathLike[str] | IO[bytes]) -> list[str]:
+    """The names in a file that `load(weights_only=True)` would refuse; nothing is loaded."""
+    source, name = _source(f, False)
+    archive = _C._Archive(source, name, False, False, [])
+    names = [n if module == "builtins" else f"{module}.{n}" for module, n in archive.globals]
+    return [n for n in dict.fromkeys(names) if n not in _safe and not _C._allowed_global(n)]
 
 
-def _restore(storage: UntypedStorage, location: str) -> UntypedStorage:
-    """Move a storage to where its tag says."""
-    kind = location.partition(":")[0]
-    if kind in ("cpu", "meta"):
-        return storage
-    if kind == "cuda":
-        if not bolide.cuda.is_available():
-            raise RuntimeError(
-                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. "
-                "If you are running on a CPU-only machine, please use torch.load with "
-                "map_location=torch.device('cpu') to map your storages to the CPU."
+# ---- options -----------------------------------------------------------------------------------
+
+
+class SourceChangeWarning(Warning):
+    """Kept for programs that filter it: Bolide does not compare sources."""
+
+
+class LoadEndianness(Enum):
+    """Byte order of files that do not say theirs."""
+
+    NATIVE = 1
+    LITTLE = 2
+    BIG = 3
+
+
+def _config() -> Any:
+    from bolide.utils.serialization import config
+
+    return config
+
+
+def set_default_load_endianness(endianness: LoadEndianness | None) -> None:
+    """Choose the byte order of files that do not say theirs."""
+    if endianness is not None and not isinstance(endianness, LoadEndianness):
+        raise TypeError("Invalid argument type in function set_default_load_endianness")
+    _config().load.endianness = endianness
+
+
+def get_default_load_endianness() -> LoadEndianness | None:
+    """The byte order of files that do not say theirs; None for this machine's."""
+    return _config().load.endianness
+
+
+def get_default_mmap_options() -> int:
+    """How `load(mmap=True)` maps files."""
+    return _config().load.mmap_flags
+
+
+class set_default_mmap_options:  # noqa: N801
+    """Choose MAP_PRIVATE (writes stay in this process) or MAP_SHARED for `load(mmap=True)`; also a context manager."""
+
+    def __init__(self, flags: int) -> None:
+        if flags not in (MAP_PRIVATE, MAP_SHARED):
+            raise ValueError(
+                "Invalid argument in function set_default_mmap_options, expected mmap.MAP_PRIVATE or mmap.MAP_SHARED, "
+                f"but got {flags}"
             )
-        index = bolide.device(location).index or 0
-        if index >= bolide.cuda.device_count():
-            raise RuntimeError(
-                f"Attempting to deserialize object on CUDA device {index} but torch.cuda.device_count() "
-                f"is {bolide.cuda.device_count()}. Please use torch.load with map_location to map your "
-                f"storages to an existing device."
-            )
-        return storage.to(location)
-    raise RuntimeError(
-        f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {location})"
-    )
+        self._before = _config().load.mmap_flags
+        _config().load.mmap_flags = flags
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        _config().load.mmap_flags = self._before
 
 
-def _restorer(map_location: Any) -> Callable[[UntypedStorage, str], UntypedStorage]:
-    if map_location is None:
-        return _restore
-    if isinstance(map_location, dict):
-        return lambda storage, location: _restore(storage, str(map_location.get(location, location)))
-    if isinstance(map_location, (str, bolide.device)):
-        where = str(map_location)
-        if where == "meta":
-            return lambda storage, location: storage.to("meta")
-        return lambda storage, location: _restore(storage, where)
+def get_crc32_options() -> bool:
+    """Whether `save` computes checksums."""
+    return _config().save.compute_crc32
 
-    def by_function(storage: UntypedStorage, location: str) -> UntypedStorage:
-        moved = map_location(storage, location)
-        if moved is None:
-            return _restore(storage, location)
-        return moved.untyped()
 
-    return by_function
+def set_crc32_options(compute_crc32: bool) -> None:
+    """Choose whether `save` computes checksums."""
+    _config().save.compute_crc32 = compute_crc32
+
+
+_skipping = threading.local()
+
+
+def skips_data() -> bool:
+    """Whether `skip_data` is on in this thread."""
+    return getattr(_skipping, "on", False)
+
+
+class skip_data:  # noqa: N801
+    """Context manager: `save` leaves room for the storages' bytes without writing them, `load` does not read them."""
+
+    def __init__(self, materialize_fake_tensors: bool = False) -> None:
+        self.materialize_fake_tensors = materialize_fake_tensors
+
+    def __enter__(self) -> None:
+        self._before = skips_data()
+        _skipping.on = True
+
+    def __exit__(self, *error: object) -> None:
+        _skipping.on = self._before
+
+
+# ---- storages ----------------------------------------------------------------------------------
 
 
 class _Storages:
     """The storages of one archive, each loaded at its first use."""
 
     def __init__(self, archive: Any, map_location: Any) -> None:
-        self._archive, self._restore, self._loaded = archive, _restorer(map_location), {}
+        self._archive, self._restore, self._loaded = archive, restorer(map_location), {}
 
     def __call__(self, key: str) -> TypedStorage:
         if key not in self._loaded:
@@ -204,7 +229,7 @@ class _Storages:
             raise NotImplementedError(
                 f"the file holds values of type torch.{dtype_name}, which Bolide does not have"
             )
-        return TypedStorage(wrap_storage=self._restore(UntypedStorage._of(data), location), dtype=dtype)
+        return TypedStorage(wrap_storage=self._restore(UntypedStorage._of(data), location).untyped(), dtype=dtype)
 
 
 # ---- load --------------------------------------------------------------------------------------
@@ -237,20 +262,32 @@ def load(
         RuntimeError: the file is damaged, or a tensor belongs to a device that is not here.
         FileNotFoundError: there is no such file.
     """
+    options = _load_options()
+    mmap = options.mmap if mmap is None else mmap
     if weights_only is None:
-        weights_only = pickle_module is None
+        weights_only = _default_to_weights_only(pickle_module)
     if weights_only and pickle_module is not None:
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     start = f.tell() if hasattr(f, "tell") else 0
     source, name = _source(f, bool(mmap))
     if not weights_only and _C._is_torchscript(source, name):
         return bolide.jit.load(f, map_location=map_location)
-    archive = _C._Archive(source, name, bool(mmap), weights_only, list(_safe) if weights_only else [])
+    archive = _C._Archive(
+        source,
+        name,
+        bool(mmap),
+        weights_only,
+        list(_safe) if weights_only else [],
+        options.mmap_flags == MAP_SHARED,
+        options.endianness is LoadEndianness.BIG,
+    )
     if mmap and archive.is_stream:
         raise RuntimeError(
             "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, "
             "please torch.save your checkpoint with this option in order to use mmap."
         )
+    if not mmap and str(map_location) != "meta" and not skips_data():
+        archive.load_all()
     storages = _Storages(archive, map_location)
     if weights_only:
         out = archive.replay(_resolver(), storages, _new, _build)
@@ -261,16 +298,38 @@ def load(
     return out
 
 
+class _NoOptions:
+    mmap, endianness, mmap_flags = False, None, MAP_PRIVATE
+
+
+def _load_options() -> Any:
+    """`utils.serialization.config.load`, where that was imported."""
+    config = sys.modules.get("bolide.utils.serialization.config")
+    return _NoOptions if config is None else config.load
+
+
+def _default_to_weights_only(pickle_module: Any) -> bool:
+    forced = {name: os.environ.get(name, "0").lower() in ("1", "y", "yes", "true") for name in _FORCE}
+    if all(forced.values()):
+        raise RuntimeError(f"Only one of `{_FORCE[0]}` or `{_FORCE[1]}` should be set, but both were set.")
+    if forced[_FORCE[0]]:
+        return True
+    return pickle_module is None and not forced[_FORCE[1]]
+
+
+_FORCE = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+
+
 def _source(f: Any, mmap: bool) -> tuple[Any, str]:
     """What the core reads from, and its name in errors: a path, (descriptor, offset) or (buffer,)."""
     if isinstance(f, (str, os.PathLike)):
         return os.fsencode(f), os.fspath(f) if isinstance(f, str) else str(f)
     if mmap:
-        raise ValueError("f must be a string filename in order to use mmap argument")
+        raise ValueError("f must be a file path in order to use the mmap argument")
     if not hasattr(f, "read"):
         raise AttributeError(
-            f"'{type(f).__name__}' object has no attribute 'read'. You can only torch.load from a path or "
-            f"a file object; wrap other data in io.BytesIO."
+            f"'{type(f).__name__}' object has no attribute 'seek'. You can only torch.load from a file that is seekable. "
+            f"Please pre-load the data into a buffer like io.BytesIO and try to load from it instead."
         )
     name = str(getattr(f, "name", None) or f"<{type(f).__name__}>")
     if type(f) in (io.BufferedReader, io.FileIO, io.BufferedRandom):
@@ -341,11 +400,13 @@ def _load_all(archive: Any, storages: _Storages, pickle_module: Any, args: dict[
     free = pickle_module is not None
     if not free:
         for module, name in archive.globals:
-            policy.check_name(module, name)
+            policy.check_name(*policy.modern_name(module, name))
 
     class Unpickler((pickle_module or pickle).Unpickler):
         def find_class(self, module: str, name: str) -> Any:
-            if module == "torch" or module.startswith("torch."):
+            if not free:
+                module, name = policy.modern_name(module, name)
+            if module.partition(".")[0] in ("torch", "bolide"):
                 module = "torch._tensor" if module == "torch.tensor" else module
                 return _find_theirs(module, name)
             if not free:
@@ -372,201 +433,4 @@ def _persistent(pid: Any, storages: _Storages) -> Any:
     return storages(view[0] if view else pid[2])
 
 
-# ---- save --------------------------------------------------------------------------------------
-
-
-class _Plan:
-    """What a pickler met: storages and their keys."""
-
-    def __init__(self, stream: bool) -> None:
-        self.stream, self.keys, self.storages, self.types = stream, {}, [], {}
-
-    def persistent_id(self, obj: Any) -> Any:
-        if isinstance(obj, _Stored):
-            return self._id(obj.tensor, obj.dtype)
-        if isinstance(obj, (TypedStorage, UntypedStorage)):
-            return self._id(obj.untyped()._handle, getattr(obj, "dtype", None))
-        return None
-
-    def _id(self, tensor: Any, dtype: Any) -> tuple:
-        known = self.keys.get(_C._storage_id(tensor))
-        if known is None:
-            known = self._add(tensor)
-        key, size, location = known
-        previous = self.types.setdefault(key, dtype)
-        if previous is not dtype and previous is not None and dtype is not None:
-            raise RuntimeError(
-                "Cannot save multiple tensors or storages that view the same data as different types"
-            )
-        cls, item = _storage_class(dtype)
-        pid = ("storage", cls, key, location, size // item)
-        return (*pid, None) if self.stream else pid
-
-    def _add(self, tensor: Any) -> tuple[str, int, str]:
-        key = str(len(self.storages))
-        data = _C._storage_bytes(tensor)
-        self.storages.append((data if data.device.type == "cpu" else data.cpu(), tensor))
-        known = (key, data.numel(), str(tensor.device))
-        self.keys[_C._storage_id(tensor)] = known
-        return known
-
-
-class _Stored:
-    """Stands for the storage of a tensor while it is pickled."""
-
-    __slots__ = ("tensor", "dtype")
-
-    def __init__(self, tensor: Any) -> None:
-        self.tensor, self.dtype = tensor, tensor.dtype
-
-
-def _storage_class(dtype: Any) -> tuple[type, int]:
-    if dtype is not None:
-        full = _C._storage_class_of(str(dtype).removeprefix("torch."))
-        cls = _STORAGE_CLASSES.get(full.rpartition(".")[2])
-        if cls is not None:
-            return cls, dtype.itemsize
-    return UntypedStorage, 1
-
-
-def _reduce(obj: Any) -> Any:
-    """How Bolide's own values are pickled; NotImplemented for others."""
-    if isinstance(obj, bolide.Tensor):
-        return _utils._reduce_tensor(obj, _Stored)
-    if isinstance(obj, bolide.Size):
-        return bolide.Size, (tuple(obj),)
-    if isinstance(obj, bolide.device):
-        return bolide.device, (obj.type,) if obj.index is None else (obj.type, obj.index)
-    if isinstance(obj, bolide.layout):
-        return _utils._get_layout, (str(obj),)
-    return NotImplemented
-
-
-def _pickled(obj: Any, plan: _Plan, pickle_module: Any, protocol: int) -> bytes:
-    """The pickle of an object, with PyTorch's names in place of ours."""
-    base = _NamingPickler if pickle_module is pickle else pickle_module.Pickler
-
-    class Pickler(base):
-        def persistent_id(self, obj: Any) -> Any:
-            return plan.persistent_id(obj)
-
-        def reducer_override(self, obj: Any) -> Any:
-            return _reduce(obj)
-
-    buffer = io.BytesIO()
-    Pickler(buffer, protocol).dump(obj)
-    return buffer.getvalue()
-
-
-class _NamingPickler(pickle._Pickler):
-    """Writes our names as PyTorch's."""
-
-    def save_global(self, obj: Any, name: str | None = None) -> None:
-        module = getattr(obj, "__module__", None)
-        if isinstance(obj, bolide.dtype):
-            module, name = "bolide", str(obj).removeprefix("torch.")
-        if isinstance(module, str) and (module == "bolide" or module.startswith("bolide.")):
-            theirs, name = _file_name(module, name or obj.__qualname__)
-            self._write_global(theirs, name)
-            self.memoize(obj)
-        else:
-            super().save_global(obj, name)
-
-    def _write_global(self, module: str, name: str) -> None:
-        if self.proto >= 4:
-            self.save(module)
-            self.save(name)
-            self.write(pickle.STACK_GLOBAL)
-        else:
-            self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
-
-    # The table of the base class holds its own methods: functions must reach ours.
-    dispatch = {**pickle._Pickler.dispatch, types.FunctionType: lambda self, obj: self.save_global(obj)}
-
-
-def save(
-    obj: Any,
-    f: str | os.PathLike[str] | IO[bytes],
-    pickle_module: Any = pickle,
-    pickle_protocol: int = DEFAULT_PROTOCOL,
-    _use_new_zipfile_serialization: bool = True,
-    _disable_byteorder_record: bool = False,
-) -> None:
-    """Write an object: tensors, and everything that can be pickled around them.
-
-    Tensors that share memory share it again after loading; a view saves its whole storage.
-
-    Args:
-        obj: what to save.
-        f: a path, or a file object opened for writing in binary mode. A file that exists is replaced when
-            the new one is complete, so that an interrupted save leaves it as it was.
-        pickle_module: module whose Pickler writes objects that are no tensors.
-        pickle_protocol: 2 (the default) and 3 can be loaded with weights_only.
-        _use_new_zipfile_serialization: False writes the form from before PyTorch 1.6.
-    """
-    if not isinstance(f, (str, os.PathLike)) and not hasattr(f, "write"):
-        raise AttributeError(
-            f"expected 'f' to be a path or a file object with a write() method, got {type(f).__name__}"
-        )
-    plan = _Plan(stream=not _use_new_zipfile_serialization)
-    data = _pickled(obj, plan, pickle_module, pickle_protocol)
-    if not _use_new_zipfile_serialization:
-        _save_stream(data, plan, f, pickle_protocol)
-        return
-    config = _save_config()
-    path = os.fsencode(f) if isinstance(f, (str, os.PathLike)) else None
-    folder = _C._archive_folder(os.fspath(f)) if path is not None else "archive"
-    _C._write_archive(
-        path if path is not None else f.write,
-        folder,
-        data,
-        [t for t, _ in plan.storages],
-        config["alignment"],
-        config["crc32"],
-        True,
-    )
-
-
-def _save_config() -> dict[str, Any]:
-    """`utils.serialization.config.save`, where that was imported."""
-    module = sys.modules.get("bolide.utils.serialization.config")
-    own = getattr(module, "save", None)
-    return {"alignment": getattr(own, "storage_alignment", 64), "crc32": getattr(own, "compute_crc32", True)}
-
-
-def _save_stream(data: bytes, plan: _Plan, f: Any, protocol: int) -> None:
-    """The form before PyTorch 1.6: pickles, then the storages' bytes, in the order of their keys as text."""
-    info = {
-        "protocol_version": _STREAM_PROTOCOL,
-        "little_endian": True,
-        "type_sizes": {"short": 2, "int": 4, "long": 4},
-    }
-    keys = sorted(str(i) for i in range(len(plan.storages)))
-    with _opened(f) as out:
-        for part in (_MAGIC, _STREAM_PROTOCOL, info):
-            out.write(pickle.dumps(part, protocol))
-        out.write(data)
-        out.write(pickle.dumps(keys, protocol))
-        for key in keys:
-            tensor = plan.storages[int(key)][0]
-            _, item = _storage_class(plan.types[key])
-            out.write(struct.pack("<q", tensor.numel() // item))
-            _C._write_storage(out.write, tensor)
-
-
-@contextlib.contextmanager
-def _opened(f: Any) -> Iterator[IO[bytes]]:
-    """A file to write; for a path, a new one that takes the path's place at the end."""
-    if not isinstance(f, (str, os.PathLike)):
-        yield f
-        return
-    path = os.path.realpath(f)
-    temporary = f"{os.path.dirname(path)}/.{os.path.basename(path)[:200]}.{os.getpid()}.part"
-    try:
-        with open(temporary, "wb") as out:
-            yield out
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+from bolide._saving import save  # noqa: E402

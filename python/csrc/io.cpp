@@ -3,7 +3,10 @@
 #include "io/archive.h"
 
 #include <algorithm>
+#include <atomic>
+#include <unordered_map>
 
+#include "cpu/pool.h"
 #include "python.h"
 
 namespace bolide::python {
@@ -82,11 +85,11 @@ struct BufferOwner {
 };
 
 // A path as bytes, (descriptor, origin), or a buffer as (buffer,).
-std::shared_ptr<io::ByteSource> source_of(PyObject* o, const std::string& name, bool mmap) {
+std::shared_ptr<io::ByteSource> source_of(PyObject* o, const std::string& name, bool mmap, bool shared = false) {
   if (PyBytes_Check(o)) {
     const std::string path(PyBytes_AS_STRING(o), static_cast<size_t>(PyBytes_GET_SIZE(o)));
     const Unlocked unlocked;
-    return mmap ? io::mapped_source(path) : io::file_source(path);
+    return mmap ? io::mapped_source(path, shared) : io::file_source(path);
   }
   if (!PyTuple_Check(o)) fail<TypeError>("a source is bytes or a tuple");
   if (PyTuple_GET_SIZE(o) == 2) {
@@ -102,30 +105,35 @@ std::shared_ptr<io::ByteSource> source_of(PyObject* o, const std::string& name, 
 
 // ---- _Archive --------------------------------------------------------------------------------
 
+using LoadedStorages = std::unordered_map<const io::StorageEntry*, Ref<Storage>>;
+
 struct PyArchive {
   PyObject_HEAD
   Archive* archive;
+  LoadedStorages* loaded;  // what load_all() read ahead
 };
 Archive& archive_of(PyObject* o) { return *reinterpret_cast<PyArchive*>(o)->archive; }
 
 void archive_dealloc(PyObject* o) {
   delete reinterpret_cast<PyArchive*>(o)->archive;
+  delete reinterpret_cast<PyArchive*>(o)->loaded;
   Py_TYPE(o)->tp_free(o);
 }
 
-// _Archive(source, name, mmap, restricted, allowed names)
+// _Archive(source, name, mmap, restricted, allowed names[, shared mapping, big-endian when it does not say])
 PyObject* archive_new(PyTypeObject* type, PyObject* args, PyObject*) {
   return io_guard([&]() -> PyObject* {
     PyObject *source, *name, *allowed;
-    int mmap, restricted;
-    if (!PyArg_ParseTuple(args, "OUppO", &source, &name, &mmap, &restricted, &allowed)) throw PythonError{};
+    int mmap, restricted, shared = 0, big_endian = 0;
+    if (!PyArg_ParseTuple(args, "OUppO|pp", &source, &name, &mmap, &restricted, &allowed, &shared, &big_endian)) throw PythonError{};
     std::unordered_set<std::string> names;
     const Object list(check(PySequence_Fast(allowed, "names must be a sequence")));
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.get()); ++i)
       names.insert(utf8(PySequence_Fast_GET_ITEM(list.get(), i)));
-    auto bytes = source_of(source, utf8(name), mmap);
+    auto bytes = source_of(source, utf8(name), mmap, shared);
     io::ArchiveOptions options;
     options.mmap = mmap;
+    options.big_endian = big_endian;
     options.pickle.restricted = restricted;
     options.pickle.allowed = &names;
     std::unique_ptr<Archive> archive;
@@ -135,6 +143,7 @@ PyObject* archive_new(PyTypeObject* type, PyObject* args, PyObject*) {
     }
     PyObject* self = check(type->tp_alloc(type, 0));
     reinterpret_cast<PyArchive*>(self)->archive = archive.release();
+    reinterpret_cast<PyArchive*>(self)->loaded = new LoadedStorages;
     return self;
   });
 }
@@ -164,13 +173,36 @@ PyObject* archive_load(PyObject* self, PyObject* key) {
     const Archive& a = archive_of(self);
     const io::StorageEntry& e = a.storage(utf8(key));
     Ref<Storage> s;
-    {
+    LoadedStorages& loaded = *reinterpret_cast<PyArchive*>(self)->loaded;
+    if (auto it = loaded.find(&e); it != loaded.end()) {
+      s = std::move(it->second);
+      loaded.erase(it);
+    } else {
       const Unlocked unlocked;
       s = a.load(e);
     }
     const int64_t n = static_cast<int64_t>(e.bytes), one = 1;
     const Object t(check(wrap(io::view_storage(a.name(), s, DType::UInt8, 0, {n}, {one}))));
     return check(Py_BuildValue("(Oss)", t.get(), e.dtype.c_str(), e.location.c_str()));
+  });
+}
+
+// load_all(): reads all storages with all threads, for load() to hand out
+PyObject* archive_load_all(PyObject* self, PyObject*) {
+  return io_guard([&]() -> PyObject* {
+    const Archive& a = archive_of(self);
+    std::vector<std::pair<const io::StorageEntry*, Ref<Storage>>> all;
+    for (const auto& [key, e] : a.storages())
+      if (!e.meta()) all.emplace_back(&e, nullptr);
+    {
+      const Unlocked unlocked;
+      std::atomic<size_t> next{0};
+      parallel_for(0, num_threads(), 1, [&](int64_t, int64_t) {
+        for (size_t i; (i = next.fetch_add(1)) < all.size();) all[i].second = a.load(*all[i].first);
+      });
+    }
+    for (auto& [e, s] : all) reinterpret_cast<PyArchive*>(self)->loaded->emplace(e, std::move(s));
+    Py_RETURN_NONE;
   });
 }
 
@@ -257,6 +289,7 @@ PyObject* archive_replay(PyObject* self, PyObject* const* args, Py_ssize_t n) {
 
 PyMethodDef archive_methods[] = {
     {"load", archive_load, METH_O, "load(key): bytes of a storage as a uint8 tensor, its dtype's name, its location"},
+    {"load_all", archive_load_all, METH_NOARGS, "Reads all storages at once."},
     {"replay", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(archive_replay)), METH_FASTCALL,
      "replay(resolve, storage, new, build): the object that was saved"},
     {}};

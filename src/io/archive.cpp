@@ -88,7 +88,7 @@ void Archive::read_byte_order() {
   const std::string order = read_small("byteorder", false);
   if (order != "" && order != "little" && order != "big")
     file_fail_as(FileError::Kind::Value, name(), "Unknown endianness type: ", order);
-  swapped_ = order == "big";
+  swapped_ = order == "big" || (order.empty() && options_.big_endian);
 }
 
 void Archive::locate_records() {
@@ -252,12 +252,12 @@ void Archive::swap_bytes(void* data, const StorageEntry& e) const {
 Ref<Storage> Archive::load(const StorageEntry& e) const {
   if (e.meta()) return Storage::allocate(e.bytes, Device(DeviceType::Meta));
   const uint64_t at = zip_ ? e.record->data : e.base.empty() ? e.at : storage(e.base).at + e.view_at;
-  const bool direct = options_.mmap && !swapped_ && source_->private_memory();
+  const bool direct = options_.mmap && !swapped_ && source_->mapped_memory();
   if (options_.mmap && zip_ && e.record->deflated)
     file_fail(name(), "record data/", e.key, " is compressed: it cannot be used with mmap=True");
   if (direct && e.bytes != 0 && at % 16 == 0) {
     auto* keep = new std::shared_ptr<ByteSource>(source_);
-    return Storage::borrow(source_->private_memory() + at, e.bytes, Device(),
+    return Storage::borrow(source_->mapped_memory() + at, e.bytes, Device(),
                            [](void* p) { delete static_cast<std::shared_ptr<ByteSource>*>(p); }, keep);
   }
   Ref<Storage> s = Storage::allocate(e.bytes, Device());

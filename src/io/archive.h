@@ -38,6 +38,7 @@ struct StorageEntry {
 struct ArchiveOptions {
   PickleOptions pickle;
   bool mmap = false;
+  bool big_endian = false;  // of archives that do not say
 };
 
 class Archive {

@@ -95,15 +95,15 @@ class DescriptorSource final : public ByteSource {
 
 class MappedSource final : public ByteSource {
  public:
-  MappedSource(std::string name, int fd, uint64_t size) : ByteSource(std::move(name), size) {
+  MappedSource(std::string name, int fd, uint64_t size, bool shared) : ByteSource(std::move(name), size) {
     if (size == 0) return;
-    void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+    void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, fd, 0);
     if (p == MAP_FAILED) system_fail(name_, "cannot be mapped");
     data_ = static_cast<uint8_t*>(p);
   }
   ~MappedSource() override { if (data_) ::munmap(data_, size_); }
   const uint8_t* memory() const override { return data_; }
-  uint8_t* private_memory() override { return data_; }
+  uint8_t* mapped_memory() override { return data_; }
 
  private:
   void read_inside(uint64_t at, void* to, size_t n) const override { std::memcpy(to, data_ + at, n); }
@@ -255,9 +255,10 @@ std::shared_ptr<ByteSource> descriptor_source(std::string name, int descriptor, 
   return std::make_shared<DescriptorSource>(std::move(name), file.release(), size - origin, origin);
 }
 
-std::shared_ptr<ByteSource> mapped_source(const std::string& path) {
-  Descriptor file(open_to_read(path));
-  return std::make_shared<MappedSource>(path, file.get(), regular_size(file.get(), path));
+std::shared_ptr<ByteSource> mapped_source(const std::string& path, bool shared) {
+  Descriptor file(shared ? ::open(path.c_str(), O_RDWR | O_CLOEXEC) : open_to_read(path));
+  if (file.get() < 0) system_fail(path, "cannot be opened for writing");
+  return std::make_shared<MappedSource>(path, file.get(), regular_size(file.get(), path), shared);
 }
 
 Ref<Storage> map_file(const std::string& path, bool shared, size_t bytes) {

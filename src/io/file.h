@@ -34,8 +34,8 @@ class ByteSource {
   void read(uint64_t at, void* to, size_t n) const;
   /// The bytes in place, or null when the source is not in memory.
   virtual const uint8_t* memory() const { return nullptr; }
-  /// Writable memory that is private to this process (copy on write), or null.
-  virtual uint8_t* private_memory() { return nullptr; }
+  /// Memory of a mapped file, which may be written, or null.
+  virtual uint8_t* mapped_memory() { return nullptr; }
 
  protected:
   ByteSource(std::string name, uint64_t size) : name_(std::move(name)), size_(size) {}
@@ -50,8 +50,8 @@ std::shared_ptr<ByteSource> memory_source(std::string name, const void* data, si
 std::shared_ptr<ByteSource> file_source(const std::string& path);
 /// The same from a duplicate of an open descriptor; the file starts at `origin`.
 std::shared_ptr<ByteSource> descriptor_source(std::string name, int descriptor, uint64_t origin);
-/// A file mapped privately: writes stay in this process.
-std::shared_ptr<ByteSource> mapped_source(const std::string& path);
+/// A mapped file. Writes stay in this process, or with `shared` go to the file.
+std::shared_ptr<ByteSource> mapped_source(const std::string& path, bool shared = false);
 
 /// The first `bytes` of a file as a storage. shared: writes go to the file, which is made or grown where it is too small;
 /// else they stay in this process. PyTorch's words for files that are too small or cannot be opened.

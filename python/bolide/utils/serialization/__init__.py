@@ -1,0 +1,5 @@
+"""Options of saving and loading: ``config.save`` and ``config.load``."""
+
+from . import config
+
+__all__ = ["config"]
