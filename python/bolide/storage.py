@@ -8,6 +8,7 @@ Map: UntypedStorage | functions. TypedStorage and the legacy classes stand in _t
 
 from __future__ import annotations
 
+import io
 import sys
 import weakref
 from collections.abc import Iterator
@@ -281,6 +282,11 @@ def _from_bytes(data: Any, device: str | None = None) -> UntypedStorage:
     if out.numel():
         memoryview(_C._buffer_view(out)).cast("B")[:] = memoryview(data).cast("B")
     return UntypedStorage._of(out if device is None else out.to(device))
+
+
+def _load_from_bytes(data: bytes) -> Any:
+    """A storage as it stands in plain pickles of PyTorch: a file of its own."""
+    return bolide.load(io.BytesIO(data), weights_only=False)
 
 
 def _mapped(filename: Any, shared: bool, nbytes: int) -> UntypedStorage:

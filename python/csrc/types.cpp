@@ -256,11 +256,28 @@ PyObject* generator_set_state(PyObject* o, PyObject* state) {
   });
 }
 PyObject* generator_device(PyObject*, void*) { return wrap(Device()); }
+// (type, (device,), (seed, offset, state)), as files have it
+PyObject* generator_reduce(PyObject* o, PyObject*) {
+  return guard([&]() -> PyObject* {
+    const Object state(check(generator_get_state(o, nullptr)));
+    return Py_BuildValue("(O(N)(KOO))", Py_TYPE(o), wrap(Device()), static_cast<unsigned long long>(gen(o).initial_seed()), Py_None,
+                         state.get());
+  });
+}
+PyObject* generator_setstate(PyObject* o, PyObject* saved) {
+  return guard([&]() -> PyObject* {
+    BOLIDE_CHECK_AS(TypeError, PyTuple_Check(saved) && PyTuple_GET_SIZE(saved) == 3, "a generator's state is (seed, offset, state)");
+    const Object seeded(check(generator_manual_seed(o, PyTuple_GET_ITEM(saved, 0))));
+    return generator_set_state(o, PyTuple_GET_ITEM(saved, 2));
+  });
+}
 PyMethodDef generator_methods[] = {{"manual_seed", generator_manual_seed, METH_O, "Seeds the stream; returns the generator."},
                                    {"seed", generator_seed, METH_NOARGS, "Seeds from the operating system; returns the seed."},
                                    {"initial_seed", generator_initial_seed, METH_NOARGS, "The last seed."},
                                    {"get_state", generator_get_state, METH_NOARGS, "The state: uint8 tensor of 5056 bytes."},
-                                   {"set_state", generator_set_state, METH_O, "Restores a state."}, {}};
+                                   {"set_state", generator_set_state, METH_O, "Restores a state."},
+                                   {"__reduce__", generator_reduce, METH_NOARGS, nullptr},
+                                   {"__setstate__", generator_setstate, METH_O, nullptr}, {}};
 PyGetSetDef generator_getset[] = {{"device", generator_device, nullptr, nullptr, nullptr}, {}};
 }  // namespace
 
