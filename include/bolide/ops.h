@@ -226,6 +226,12 @@ Tensor all(const Tensor& self, std::optional<IntList> dim, bool keepdim = false)
 Tensor any(const Tensor& self);
 Tensor any(const Tensor& self, std::optional<IntList> dim, bool keepdim = false);
 
+// statistics
+Tensor var(const Tensor& self, std::optional<IntList> dim = {}, std::optional<Scalar> correction = {}, bool keepdim = false);
+Tensor std(const Tensor& self, std::optional<IntList> dim = {}, std::optional<Scalar> correction = {}, bool keepdim = false);
+Tensor linalg_vector_norm(const Tensor& self, const Scalar& ord = 2, std::optional<IntList> dim = {}, bool keepdim = false, OptDType dtype = {});
+Tensor linalg_cross(const Tensor& self, const Tensor& other, int64_t dim = -1);
+
 // scans
 Tensor cumsum(const Tensor& self, int64_t dim, OptDType dtype = {});
 Tensor cumprod(const Tensor& self, int64_t dim, OptDType dtype = {});
@@ -235,6 +241,12 @@ std::tuple<Tensor, Tensor> cummin(const Tensor& self, int64_t dim);
 Tensor _reverse_cumsum(const Tensor& self, int64_t dim);
 Tensor _reverse_cumprod(const Tensor& self, int64_t dim);
 Tensor _linear_recurrence(const Tensor& self, const Tensor& factor, int64_t dim, bool reverse = false);
+
+// sorting and searching
+std::tuple<Tensor, Tensor> sort(const Tensor& self, int64_t dim = -1, bool descending = false);
+std::tuple<Tensor, Tensor> topk(const Tensor& self, int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true);
+std::tuple<Tensor, Tensor> kthvalue(const Tensor& self, int64_t k, int64_t dim = -1, bool keepdim = false);
+Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& self, bool right = false);
 
 // matrix products
 Tensor mm(const Tensor& self, const Tensor& mat2);

@@ -1,6 +1,5 @@
 """Functions of the top level that need no op of their own."""
 
-from . import _C
 from ._C import Tensor, _ops, default_generator
 
 __all__ = [
@@ -19,11 +18,11 @@ __all__ = [
     "seed",
     "set_rng_state",
     "split",
-    "std",
     "tensor_split",
     "transpose",
     "typename",
-    "var",
+    "unique",
+    "unique_consecutive",
 ]
 
 
@@ -117,6 +116,26 @@ def nonzero(input, *, out=None, as_tuple=False):
     return _ops.nonzero_numpy(input) if as_tuple else _ops.nonzero(input, out=out)
 
 
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct values (slices along ``dim``) in order; with the place of each element among them, and their counts."""
+    if dim is None:
+        values, inverse, counts = _ops._unique2(input, sorted, return_inverse, return_counts)
+    else:
+        values, inverse, counts = _ops.unique_dim(input, dim, sorted, return_inverse, return_counts)
+    return _chosen(values, (return_inverse, inverse), (return_counts, counts))
+
+
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """The values (slices along ``dim``) without repetitions of the one before; inverse and counts as in ``unique``."""
+    values, inverse, counts = _ops.unique_consecutive(input, return_inverse, return_counts, dim)
+    return _chosen(values, (return_inverse, inverse), (return_counts, counts))
+
+
+def _chosen(values, *more):
+    wanted = [result for asked, result in more if asked]
+    return (values, *wanted) if wanted else values
+
+
 def conj(input):
     """The complex conjugate."""
     return _ops.conj(input)
@@ -139,49 +158,14 @@ def meshgrid(*tensors, indexing="ij"):
     return tuple(out)
 
 
-def var(input, dim=None, unbiased=None, *, correction=None, keepdim=False):
-    """The variance over ``dim`` (all when None), divided by n - correction (1 by default)."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if correction is None:
-        correction = 1 if unbiased is None or unbiased else 0
-    dims = (
-        list(range(input.dim()))
-        if dim is None or dim == () or dim == []
-        else [dim]
-        if isinstance(dim, int)
-        else list(dim)
-    )
-    n = 1
-    for d in dims:
-        n *= input.shape[d]
-    centred = input - input.mean(dims, True) if dims else input - input
-    return (
-        (centred * centred.conj()).sum(dims, keepdim) / max(0, n - correction)
-        if n - correction > 0
-        else ((centred * centred).sum(dims, keepdim) * float("nan"))
-    )
-
-
-def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False):
-    """The standard deviation: the root of ``var``."""
-    return var(input, dim, unbiased, correction=correction, keepdim=keepdim).sqrt()
-
-
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
-    """The p-norm over ``dim`` (all when None)."""
-    x = input if dtype is None else input.to(dtype)
-    dims = None if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    if p in ("fro", 2, 2.0, None):
-        r = (x.abs() ** 2).sum(dims, keepdim).sqrt()
-    elif p == float("inf"):
-        r = x.abs().amax(dims or [], keepdim)
-    elif p == float("-inf"):
-        r = x.abs().amin(dims or [], keepdim)
-    elif p == 0:
-        r = (x != 0).to(x.dtype).sum(dims, keepdim)
-    elif p == 1:
-        r = x.abs().sum(dims, keepdim)
-    else:
-        r = (x.abs() ** p).sum(dims, keepdim) ** (1.0 / p)
-    return r if out is None else out.copy_(r)
+    """The p-norm of the elements over ``dim`` (all when None); 'nuc' sums the singular values of matrices."""
+    if p == "nuc":
+        from . import linalg
+
+        return linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out)
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
+    order = 2 if p is None or p == "fro" else p
+    return _ops.linalg_vector_norm(input, order, dim, keepdim, dtype=dtype, out=out)
+

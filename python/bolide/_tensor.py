@@ -151,5 +151,5 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
-for _n in ("var", "std", "norm", "nonzero", "tensor_split"):
+for _n in ("unique", "unique_consecutive", "norm", "nonzero", "tensor_split"):
     _add_method(_n, getattr(_functions, _n))

@@ -39,6 +39,8 @@ using DimSet = uint64_t;
 
 enum class ReduceOp : uint8_t { Sum, NanSum, Prod, Max, Min, All, Any, Count };
 enum class ScanOp : uint8_t { Sum, Prod, LogSumExp, Max, Min };
+/// Which element of a line: of rank k, the median (any NaN wins), the median of what is not NaN.
+enum class Rank : uint8_t { Kth, Median, NanMedian };
 enum class ScatterOp : uint8_t { Set, Add, Mul, Max, Min };
 /// How index values are judged and what is said of bad ones. Advanced, Fill and Take count negative ones from the end.
 enum class Bounds : uint8_t { Advanced, Fill, Take, Select, Add, Copy };
@@ -73,8 +75,16 @@ struct Kernels {
   Kernel<void(ScanOp op, T self, int64_t dim, bool reverse, T out, T indices)> scan{"scan"};
   // y[k] = x[k] + factor[k] * y[k - 1], or, in reverse, y[k] = x[k] + factor[k + 1] * y[k + 1]
   Kernel<void(T x, T factor, int64_t dim, bool reverse, T y)> recurrence{"recurrence"};
+  // lines along `dim` in order, NaN above all; of the outputs either may be undefined
   Kernel<void(T self, int64_t dim, bool descending, bool stable, T values, T indices)> sort{"sort"};
   Kernel<void(T self, int64_t k, int64_t dim, bool largest, bool sorted, T values, T indices)> topk{"topk"};
+  // one element of each line and its position: of rank k from 0, or the (lower) median
+  Kernel<void(Rank which, T self, int64_t k, int64_t dim, T values, T indices)> rank{"rank"};
+  Kernel<void(T self, int64_t dim, T values, T indices)> mode{"mode"};
+  // where values belong in sorted sequences, [n] or one for each line of values; all contiguous, sorter may be undefined
+  Kernel<void(T sequence, T sorter, T values, bool right, T out)> search{"search"};
+  // the order that sorts the rows of a contiguous [n, ...] tensor
+  Kernel<void(T rows, T order)> sort_whole_rows{"sort_whole_rows"};
 
   // ---- indexing; index tensors are int64 and judged by the kernel, which raises in the words of `bounds`.
   // self's dimensions first, first + 1, ... are looked up by `indices` (contiguous, of one shape), whose shape stands in their
