@@ -204,7 +204,7 @@ def _reduce_tensor(tensor: Any, storage_of: Any) -> tuple:
         {k: v for k, v in (getattr(tensor, "__dict__", None) or {}).items() if k != "grad"},
     )
     is_parameter = isinstance(tensor, Parameter)
-    plain = tensor.detach() if is_parameter or kind is not bolide.Tensor else tensor
+    plain = tensor if kind is bolide.Tensor and not is_parameter else tensor.detach().as_subclass(bolide.Tensor)
     if is_parameter:
         if kind is Parameter and not state:
             return _rebuild_parameter, (plain, tensor.requires_grad, OrderedDict())

@@ -308,6 +308,24 @@ def _load_options() -> Any:
     return _NoOptions if config is None else config.load
 
 
+def _is_zipfile(f: Any) -> bool:
+    """Whether a file object stands at the start of a ZIP archive."""
+    start = f.tell()
+    magic = f.read(4)
+    f.seek(start)
+    return magic == b"PK\x03\x04"
+
+
+def normalize_storage_type(storage_type: Any) -> Any:
+    """The legacy storage class of a name or class."""
+    name = storage_type if isinstance(storage_type, str) else storage_type.__name__
+    return getattr(bolide, name.rpartition(".")[2])
+
+
+MAP_LOCATION = Any
+FileLike = str | os.PathLike | IO[bytes]
+
+
 def _default_to_weights_only(pickle_module: Any) -> bool:
     forced = {name: os.environ.get(name, "0").lower() in ("1", "y", "yes", "true") for name in _FORCE}
     if all(forced.values()):

@@ -3,6 +3,7 @@
 Map: storages | tensors | registration.
 """
 
+import weakref
 from multiprocessing import reduction
 
 import bolide
@@ -98,6 +99,26 @@ def reduce_tensor(tensor):
         return rebuild_meta_tensor, (type(tensor), size, stride, tensor.dtype, tensor.requires_grad)
     metadata = tensor.storage_offset(), size, stride, tensor.dtype, tensor.requires_grad
     return rebuild_tensor, (type(tensor), _storage_of(tensor), metadata)
+
+
+class StorageWeakRef:
+    """A reference to a storage that does not keep it alive; equal for the same storage."""
+
+    __slots__ = ("_ref", "cdata")
+
+    def __init__(self, storage):
+        untyped = storage.untyped()
+        self._ref, self.cdata = weakref.ref(untyped), untyped._cdata
+
+    def expired(self):
+        """Whether the storage is gone."""
+        return self._ref() is None
+
+    def __hash__(self):
+        return self.cdata
+
+    def __eq__(self, other):
+        return id(self) == id(other) or self.cdata == other.cdata
 
 
 # ---- registration --------------------------------------------------------------------------------------------------

@@ -53,6 +53,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         marked._is_param = True  # a tensor of a class of its own stays of that class
         return marked
 
+    # what is computed from a parameter is a plain tensor
+    __torch_function__ = _C._disabled_torch_function_impl
+
     def __deepcopy__(self, memo: dict) -> Any:
         if id(self) in memo:
             return memo[id(self)]
@@ -145,7 +148,7 @@ def _refuse(name: str) -> Any:
 def _refuse_operations() -> None:
     """Lets all methods of Tensor raise on uninitialised tensors, except those that need no values."""
     for name in dir(Tensor):
-        if name not in _ALLOWED and callable(getattr(Tensor, name)):
+        if name not in _ALLOWED and not name.startswith("__torch_") and callable(getattr(Tensor, name)):
             setattr(UninitializedTensorMixin, name, _refuse(name))
 
 
@@ -204,6 +207,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer whose shape is not known yet."""
+
+    __torch_function__ = _C._disabled_torch_function_impl
 
     cls_to_become = Tensor
 

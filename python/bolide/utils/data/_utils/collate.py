@@ -7,6 +7,7 @@ default_convert.
 import collections.abc
 import contextlib
 import copy
+import re
 import sys
 
 import bolide
@@ -14,6 +15,7 @@ from bolide import _C
 
 __all__ = ["collate", "default_collate", "default_convert"]
 
+np_str_obj_array_pattern = re.compile(r"[SaUO]")
 default_collate_err_msg_format = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
 
 
