@@ -2,8 +2,9 @@
 
 import weakref
 
-import bolide as torch
 import pytest
+
+import bolide as torch
 from bolide import nn
 from bolide.utils import checkpoint as ckpt
 

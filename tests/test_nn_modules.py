@@ -13,16 +13,15 @@ TEXTS = {
     "nn.Bilinear(2, 3, 4)": "Bilinear(in1_features=2, in2_features=3, out_features=4, bias=True)",
     "nn.Conv1d(3, 6, 3, 2, 1, 2, 3, False, "
     "'circular')": "Conv1d(3, 6, kernel_size=(3,), stride=(2,), padding=(1,), dilation=(2,), groups=3, "
-                   "bias=False, "
+    "bias=False, "
     "padding_mode=circular)",
     "nn.Conv2d(3, 6, 3, padding='same')": "Conv2d(3, 6, kernel_size=(3, 3), stride=(1, 1), padding=same)",
     "nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, "
     "output_padding=1)": "ConvTranspose2d(4, 6, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), "
-                         "output_padding=(1, 1))",
+    "output_padding=(1, 1))",
     "nn.LazyConv2d(6, 3)": "LazyConv2d(0, 6, kernel_size=(3, 3), stride=(1, 1))",
-    "nn.BatchNorm1d(4, "
-    "affine=False)": "BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=False, bias=False, "
-                     "track_running_stats=True)",
+    "nn.BatchNorm1d(4, affine=False)": "BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=False, bias=False, "
+    "track_running_stats=True)",
     "nn.LayerNorm([3, 4])": "LayerNorm((3, 4), eps=1e-05, elementwise_affine=True, bias=True)",
     "nn.GroupNorm(2, 4)": "GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)",
     "nn.RMSNorm(4)": "RMSNorm((4,), eps=None, elementwise_affine=True)",
@@ -41,7 +40,7 @@ TEXTS = {
     "nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh()])": "ModuleList(\n  (0-1): 2 x ReLU()\n  (2): Tanh()\n)",
     "nn.ParameterList([torch.ones(2), "
     "3])": "ParameterList(\n    (0): Parameter containing: [torch.float32 of size 2]\n    (1): Object of "
-           "type: int\n)",
+    "type: int\n)",
 }
 
 
@@ -61,7 +60,7 @@ ERRORS = {
     "nn.Dropout(1.5)": "dropout probability has to be between 0 and 1, but got 1.5",
     "nn.MultiMarginLoss(3)": "only p == 1 and p == 2 supported",
     "nn.FractionalMaxPool2d(2)": "FractionalMaxPool2d requires specifying either an output size, or a "
-                                 "pooling ratio",
+    "pooling ratio",
 }
 
 
@@ -186,3 +185,10 @@ def test_a_loss_that_broadcasts_warns_at_the_user_s_line(loss):
     with nn.functional.strict_losses(), pytest.raises(ValueError, match=r"over \(4, 4\)"):
         loss(prediction, target)
     loss(prediction.squeeze(1), target)
+
+
+def test_what_is_computed_from_a_parameter_is_a_plain_tensor():
+    p = nn.Parameter(torch.ones(2))
+    for value in (p * 2, p + p, torch.add(p, 1), p[0], p.detach(), p.clone(), nn.functional.relu(p)):
+        assert type(value) is torch.Tensor
+    assert type(nn.Parameter(p)) is nn.Parameter and isinstance(p, torch.Tensor)

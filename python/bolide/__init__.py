@@ -24,7 +24,8 @@ from ._functions import *  # noqa: E402, F403
 from ._modes import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402, F401
 
 _LAZY = {"nn", "optim", "utils", "autograd", "cuda", "serialization", "linalg", "special", "fft", "testing", "jit",
-         "distributions", "safetensors", "random", "_tensor_str", "overrides", "backends", "amp", "multiprocessing", "version"}
+         "distributions", "safetensors", "random", "_tensor_str", "overrides", "backends", "amp", "multiprocessing", "version", "hub",
+         "func"}
 
 
 def __getattr__(name):

@@ -2,7 +2,8 @@
 
 import importlib as _importlib
 
-_MODULES = {"checkpoint", "data", "dlpack", "hooks", "idx", "_pytree", "model_zoo", "tensorboard"}
+_MODULES = {"_pytree", "benchmark", "checkpoint", "collect_env", "data", "dlpack", "hooks", "idx", "model_zoo",
+            "tensorboard"}
 
 
 def __getattr__(name):
