@@ -31,7 +31,9 @@ Activation = Any  # "relu", "gelu", or a function of one tensor
 
 def _generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
     """Minus infinity above the diagonal, zero elsewhere."""
-    return bolide.triu(bolide.full((sz, sz), float("-inf"), dtype=dtype, device=device), diagonal=1)
+    places = bolide.arange(sz, device=device)
+    ahead = places > places.unsqueeze(1)
+    return bolide.zeros((sz, sz), dtype=dtype, device=device).masked_fill_(ahead, float("-inf"))
 
 
 def _get_seq_len(src: Tensor, batch_first: bool) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bolide
 from bolide import Tensor
 
 
@@ -11,9 +10,9 @@ def norm_except_dim(v: Tensor, pow: float = 2, dim: int | None = 0) -> Tensor:
     of all of it for None or -1.
     """
     if dim is None or dim == -1:
-        return bolide.linalg.vector_norm(v, pow)
+        return v.norm(pow)
     others = [d for d in range(v.dim()) if d != dim]
-    return bolide.linalg.vector_norm(v, pow, others, keepdim=True) if others else v.abs()
+    return v.norm(pow, others, keepdim=True) if others else v.abs()
 
 
 def weight_norm(v: Tensor, g: Tensor, dim: int | None = 0) -> Tensor:

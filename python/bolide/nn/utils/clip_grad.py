@@ -35,14 +35,13 @@ def _get_total_norm(
         return bolide.tensor(0.0)
     home = tensors[0].device
     with bolide.no_grad():
-        norms = [bolide.linalg.vector_norm(t, norm_type) for t in tensors]
-        total = (
-            norms[0]
-            if len(norms) == 1
-            else bolide.linalg.vector_norm(
-                bolide.stack([n if n.device == home else n.to(home) for n in norms]), norm_type
-            )
+        norms = (
+            bolide._foreach_norm(tensors, 2.0) if norm_type == 2.0 else [t.norm(norm_type) for t in tensors]
         )
+        if len(norms) == 1:
+            total = norms[0]
+        else:
+            total = bolide.stack([n if n.device == home else n.to(home) for n in norms]).norm(norm_type)
     if error_if_nonfinite and not bool(bolide.isfinite(total)):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it "
