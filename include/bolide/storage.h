@@ -46,7 +46,11 @@ struct Storage {
   /// Called with `context` when memory that Bolide does not own is no longer needed; null for its own memory.
   void (*deleter)(void* context) = nullptr;
   void* context = nullptr;
+  /// Where in the user's program the last write was made, when known (see autograd/node.h).
+  const void* writer = nullptr;
+  int32_t writer_at = 0;
 
+  void written();
   /// `bytes` of uninitialised memory, 64-byte aligned (none on the meta device). Throws OutOfMemoryError.
   static Ref<Storage> allocate(size_t bytes, Device device);
   /// Memory of somebody else, kept alive until the last tensor is gone.

@@ -37,7 +37,7 @@ class Dims {
   Dims(IntList v) { assign(v); }
   Dims(std::initializer_list<int64_t> v) { assign(IntList(v.begin(), v.size())); }
   Dims(size_t n, int64_t value) { resize(n); for (auto& x : *this) x = value; }
-  Dims(const Dims& o) { assign(o); }
+  Dims(const Dims& o) { if (o.size_ <= kInline) std::memcpy(static_cast<void*>(this), &o, sizeof(Dims)); else assign(o); }
   Dims(Dims&& o) noexcept { swap(o); }
   ~Dims() { if (size_ > kInline) delete[] heap_; }
   Dims& operator=(const Dims& o) { if (this != &o) assign(o); return *this; }
@@ -96,11 +96,18 @@ struct TensorImpl {
     kWrappedNumber = 16, // a 0-d tensor that stands for a Python number in promotion
     kIsView = 32,
     kOwnsPython = 64,    // the Python object lives on only through this tensor
+    // how a view came about, where writing to it cannot be recorded:
+    kNoGradView = 128,     // made without recording
+    kMultiView = 256,      // one of several that an op returned
+    kFunctionView = 512,   // returned by a user-defined function
+    kInferenceView = 1024, // made in inference mode
+    kViewOrigin = 128 | 256 | 512 | 1024,
   };
   std::atomic<uint32_t> refs{0};
   DType dtype = DType::Float32;
   Device device;
   uint16_t flags = 0;
+  uint32_t view_version = 0;  // of a view: the storage's version that its place in the graph belongs to
   Dims sizes, strides;
   int64_t numel = 0;
   int64_t offset = 0;  // in elements
@@ -110,14 +117,15 @@ struct TensorImpl {
   void* python = nullptr;            // the Python object of this tensor, see python/csrc/tensor.cpp
 
   bool has(Flag f) const { return flags & f; }
-  bool requires_grad() const { return flags & kRequiresGrad; }
+  bool requires_grad() const { return flags & kRequiresGrad || (base && base->flags & kRequiresGrad && is_differentiable(dtype)); }
   int dim() const { return static_cast<int>(sizes.size()); }
   char* data() const { return static_cast<char*>(storage->data) + offset * item_size(dtype); }
   /// Recomputes numel and kContiguous after sizes or strides changed.
   void refresh();
   static void* operator new(size_t bytes);
   static void operator delete(void* p) noexcept;
-  void bump() { if (!(flags & (kUntracked | kInference))) storage->version.fetch_add(1, std::memory_order_relaxed); }
+  /// Counts a write.
+  void bump() { if (!(flags & (kUntracked | kInference))) storage->written(); }
   static void destroy(TensorImpl* t);
 };
 /// Set by the Python front end: releases the Python object when a tensor dies, owning it.
@@ -184,8 +192,10 @@ class Tensor {
   /// when `gradient` is missing.
   void backward(const Tensor& gradient = {}, bool retain_graph = false, bool create_graph = false) const;
   void retain_grad() const;
+  bool retains_grad() const;
   /// The same values without history; shares memory and version.
   Tensor detach() const;
+  Tensor& detach_();
 
   /// The value of a one-element tensor. Throws when there are more.
   Scalar item() const;

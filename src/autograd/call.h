@@ -1,6 +1,6 @@
 // Call: what a backward function sees of the recorded call. Grads: what it returns. OpNode: the one node of all ops.
 #pragma once
-#include "autograd/node.h"
+#include "autograd/saved.h"
 
 namespace bolide {
 
@@ -14,40 +14,38 @@ struct Grads {
   static Grads of_list(std::vector<Tensor> l) { Grads g; g.list = std::move(l); return g; }
 };
 
-struct SavedTensor {
-  Tensor tensor;
-  uint32_t version = 0;
-  bool is_output = false;
-  uint32_t slot = 0;
-  bool saved = false;
-};
-
+/// One recorded call of an op, in one block of memory: behind the node stand its edges, the outputs' metas, the
+/// arguments, what is saved, and copies of the arguments' lists and texts.
 struct OpNode final : Node {
   const OpInfo& op;
-  int arg_count;
-  std::unique_ptr<Value[]> args;          // numbers, lists (owned copies); tensors only as presence
-  std::unique_ptr<SavedTensor[]> saved;   // one for each entry of op.saved
-  std::vector<SavedTensor> lists;         // elements of saved list arguments
-  std::vector<int8_t> edge_of;            // schema argument of each entry of `next`
-  std::vector<TensorMeta> inputs;         // of each entry of `next`
-  std::vector<std::pair<int8_t, TensorMeta>> metas;  // argument -> meta of every tensor argument
+  Value* args = nullptr;           // numbers, lists (owned copies); of tensors only their presence
+  SavedTensor* saved = nullptr;    // one for each entry of op.saved; of lists, one for each element, behind these
+  TensorMeta* metas = nullptr;     // of tensor arguments without an edge, and of all elements of lists
+  int8_t* meta_args = nullptr;     // the argument of each meta
+  uint32_t saved_count = 0, meta_count = 0;
   bool released = false;
 
-  OpNode(const OpInfo& op, const Value* args);
+  /// The node of the call, with one reference; `self_before` stands for the written argument of an in-place op where
+  /// that is saved.
+  static OpNode* make(const OpInfo& op, const Value* args, uint32_t outputs, const Tensor* self_before = nullptr);
+  explicit OpNode(const OpInfo& o) : op(o) {}
   ~OpNode() override;
-  std::string name() const override { return op.node_name; }
-  void apply(std::span<const Tensor> grads, std::vector<Tensor>& result) override;
+  const char* name() const override { return op.node_name.c_str(); }
+  void apply(std::span<Tensor> grads, std::span<Tensor> result, Wanted wanted) override;
   void release() override;
-  bool wants_zeros() const override { return false; }
+  /// The edge of an argument (of a list's first element).
+  uint32_t edge_of(int arg) const;
+  const SavedTensor* find_saved(SaveSpec::What what, int index) const;
+  std::span<const SavedTensor> saved_list(int arg) const;
 };
 
 class Call {
  public:
-  explicit Call(const OpNode& n) : n_(n) {}
+  Call(OpNode& n, Wanted wanted) : n_(n), wanted_(wanted) {}
   /// Saved input or output; an error names the op when it was modified since.
   Tensor in(int arg) const { return unpack(SaveSpec::In, arg); }
   Tensor out(int index = 0) const { return unpack(SaveSpec::Output, index); }
-  /// Element of a saved list argument (one list an op).
+  /// Element of a saved list argument.
   Tensor element(int arg, int i) const;
   /// An Operand argument: the saved tensor, or the number.
   bool is_tensor(int arg) const { return n_.args[arg].tag == Value::Tag::Tensor; }
@@ -60,17 +58,18 @@ class Call {
   IntList ints(int arg) const { return n_.args[arg].ints(); }
   Str text(int arg) const { return Unbox<Str>::from(n_.args[arg]); }
   template <class T> T value(int arg) const { return Unbox<T>::from(n_.args[arg]); }
-  /// Sizes and dtype of any tensor argument, saved or not (the first one of a list).
+  /// Sizes and dtype of any tensor argument, saved or not (of a list, one element's).
   const TensorMeta& meta(int arg, int element = 0) const;
   const Dims& sizes(int arg = 0) const { return meta(arg).sizes; }
-  const TensorMeta& out_meta(int i = 0) const { return n_.outputs[static_cast<size_t>(i)]; }
+  const TensorMeta& out_meta(int i = 0) const { return n_.outputs_[i]; }
   int list_size(int arg) const { return static_cast<int>(n_.args[arg].n); }
   /// Whether the gradient of argument `arg` (element of a list) is wanted.
-  bool needs(int arg, int element = -1) const;
+  bool needs(int arg, int element = 0) const;
 
  private:
   Tensor unpack(SaveSpec::What what, int index) const;
-  const OpNode& n_;
+  OpNode& n_;
+  Wanted wanted_;
 };
 
 }  // namespace bolide

@@ -1,84 +1,171 @@
-// The graph: Edge, Node (one recorded step), Hooks, and the concrete nodes that are not ops: AccumulateGrad,
-// CopySlices. The generic node of ops is in call.h.
+// The graph. Site (where in the user's program) | Edge, TensorMeta | Node (one recorded step) and what few nodes carry:
+// NodeExtra | AccumulateGrad (the end at a leaf) | CopySlices (a write through a view) | history: how tensors join the
+// graph. The node of ops is in call.h, the walk over the graph in engine.cpp.
 #pragma once
 #include <functional>
+#include <memory>
 
 #include "bolide/autograd.h"
 #include "core/registry.h"
 
 namespace bolide {
 
+/// A place in the user's program, cheap to take and turned into text only for an error. Python's: a code object and a
+/// position within it.
+struct Site {
+  const void* code = nullptr;
+  int32_t at = 0;
+  explicit operator bool() const { return code; }
+};
+/// Set by the Python front end: the line that is running, and "file.py:3 in f" for a Site.
+extern Site (*caller_site)();
+extern std::string (*describe_site)(Site);
+/// The site that a step recorded now belongs to: the caller's line, or within backward that of the step being run.
+Site current_site();
+
+struct Node;
 struct Edge {
   Ref<Node> node;
   uint32_t slot = 0;  // which of the node's outputs (that is, of the gradients it receives)
 };
 
-struct TensorMeta {  // what the engine needs to know of a value to judge its gradient
+/// What the engine needs to know of a value to judge its gradient.
+struct TensorMeta {
   Dims sizes;
   DType dtype = DType::Float32;
   Device device;
   static TensorMeta of(const Tensor& t) { return {t.sizes(), t.dtype(), t.device()}; }
 };
 
-struct Hook {
+// Hooks. A tensor hook may replace the gradient, which is undefined where none arrived; pre hooks see and may replace all
+// gradients that a node receives, post hooks those that it returns (`result`), beside those it received.
+struct TensorHook {
   uint64_t id;
   uint32_t slot;
-  GradHook call;
+  std::function<void(Tensor&)> call;
+};
+using PreHook = std::function<void(std::vector<Tensor>& grads)>;
+using PostHook = std::function<void(std::vector<Tensor>& result, const std::vector<Tensor>& grads)>;
+
+/// Which of a node's edges this backward wants a gradient for: a flag each, or null for all.
+using Wanted = const uint8_t*;
+
+struct NodeExtra {
+  std::vector<TensorHook> tensor_hooks;
+  std::vector<std::pair<uint32_t, TensorImpl*>> retain;  // retain_grad: slot, and the tensor, which unregisters itself
+  std::vector<std::pair<uint64_t, PreHook>> pre;
+  std::vector<std::pair<uint64_t, PostHook>> post;
+  void* python = nullptr;          // the Python object that stands for the node, borrowed
+  std::shared_ptr<void> metadata;  // Python's grad_fn.metadata
 };
 
 struct Node {
   std::atomic<uint32_t> refs{0};
-  uint64_t sequence;          // later nodes have larger numbers: the engine runs them first
-  std::vector<Edge> next;     // one for each differentiable input
-  std::vector<TensorMeta> outputs;  // of the values whose gradients it receives
-  std::vector<Hook> pre_hooks;      // tensor hooks on its outputs
-  std::vector<Hook> retain;         // retain_grad, after the hooks
-  /// Python-level hooks of this node: inputs are grads, may replace them.
-  std::vector<std::pair<uint64_t, std::function<void(std::vector<Tensor>&)>>> node_pre_hooks;
-  std::vector<std::pair<uint64_t, std::function<void(std::vector<Tensor>&, const std::vector<Tensor>&)>>> node_post_hooks;
-  std::string where;          // anomaly mode: where the forward call was made
-  void* python = nullptr;     // the Python object of a user-defined function, borrowed
+  uint32_t hint = 0;                // where the engine's last count put this node; checked, never trusted
+  uint64_t sequence;                // later nodes have larger numbers: the engine runs them first
+  Edge* next_ = nullptr;            // one for each argument that could need a gradient, empty where none is needed
+  TensorMeta* outputs_ = nullptr;   // of the values whose gradients it receives
+  uint32_t next_count = 0, output_count = 0;
+  NodeExtra* extra_ = nullptr;
+  Site site;                        // where the step was recorded
+  uint32_t bytes = 0;               // of the memory block, by make_node
+  enum Flag : uint8_t { kOwnsArrays = 1, kLeaf = 2, kOrphan = 4 };
+  uint8_t flags = 0;
 
   Node();
-  virtual ~Node() = default;
-  virtual std::string name() const = 0;
-  /// Gradients of the outputs (undefined ones mean zero) to gradients of the inputs, one for each of `next`.
-  virtual void apply(std::span<const Tensor> grads, std::vector<Tensor>& result) = 0;
+  virtual ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  virtual const char* name() const = 0;
+  /// Gradients of the outputs (undefined ones mean zero; may be moved from) to `result`, one for each of `next`.
+  virtual void apply(std::span<Tensor> grads, std::span<Tensor> result, Wanted wanted) = 0;
   /// Frees what only backward needs; a second backward then raises.
   virtual void release() {}
-  /// Whether undefined gradients of some outputs should be made zeros before apply.
-  virtual bool wants_zeros() const { return true; }
-  static void destroy(Node* n);
-};
+  /// Whether apply is to be called even when no gradient arrived.
+  virtual bool wants_zeros() const { return false; }
 
-/// The end of the line: adds to a leaf's .grad.
+  std::span<Edge> next() const { return {next_, next_count}; }
+  std::span<TensorMeta> outputs() const { return {outputs_, output_count}; }
+  NodeExtra& extra() { return extra_ ? *extra_ : *(extra_ = new NodeExtra); }
+  /// Room for edges or outputs, for nodes that do not place them in their own block.
+  void set_next(std::span<Edge> edges);
+  void set_outputs(std::span<const TensorMeta> metas);
+  static void destroy(Node* n);
+
+ private:
+  static void drain(Node* first);
+};
+static_assert(sizeof(Node) == 80);
+
+/// Makes a node in one block of memory, with `room` bytes behind it.
+template <class T, class... A>
+T* make_node_with(size_t room, A&&... args);
+template <class T, class... A>
+T* make_node(A&&... args) { return make_node_with<T>(0, std::forward<A>(args)...); }
+
+/// The end of the line: adds to a leaf's .grad. The leaf owns the node; while anything refers to the node, the node
+/// keeps the leaf alive. So it is made once, and its identity lasts as long as the leaf.
 struct AccumulateGrad final : Node {
-  Tensor variable;
-  explicit AccumulateGrad(const Tensor& v);
-  ~AccumulateGrad() override;
-  std::string name() const override { return "AccumulateGrad"; }
-  void apply(std::span<const Tensor> grads, std::vector<Tensor>& result) override;
+  TensorImpl* variable;
+  explicit AccumulateGrad(TensorImpl* v);
+  const char* name() const override { return "AccumulateGrad"; }
+  void apply(std::span<Tensor> grads, std::span<Tensor> result, Wanted wanted) override;
+
+ private:
+  std::atomic_flag busy_;
+  TensorMeta meta_;
+  friend Edge leaf_edge(TensorImpl*);
 };
 
 /// A write through a view: replaces that part of the base's gradient by what `fn` makes of it.
 struct CopySlices final : Node {
   Ref<Node> fn;
-  Dims base_sizes, base_strides, view_sizes, view_strides;
-  int64_t base_offset, view_offset;
-  std::string name() const override { return "CopySlices"; }
-  void apply(std::span<const Tensor> grads, std::vector<Tensor>& result) override;
-  void release() override { if (fn) fn->release(); fn = {}; }
+  uint32_t self_edge;  // which of fn's edges is the written view
+  TensorMeta base, part;
+  Dims base_strides, part_strides;
+  int64_t offset;      // of the part: in its own elements, from the base's start
+  CopySlices(const Tensor& view, Ref<Node> fn, uint32_t self_edge);
+  const char* name() const override { return "CopySlices"; }
+  void apply(std::span<Tensor> grads, std::span<Tensor> result, Wanted wanted) override;
+  void release() override;
 };
 
-/// For a non-leaf: its grad_fn and output number; for a leaf that requires grad: its accumulator; else nothing.
+// ---- history -----------------------------------------------------------------------------------
+
+/// For a non-leaf its grad_fn and output number; for a leaf that requires grad its accumulator; else empty.
 Edge gradient_edge(const Tensor& t);
-/// Makes `t` the `slot`-th output of `node`.
-void set_history(const Tensor& t, const Ref<Node>& node);
-/// After an in-place op recorded as `node`: `t` (and the base it views) now come from it.
-void rebase_history(const Tensor& t, const Ref<Node>& node);
-/// Throws where PyTorch forbids an in-place write (a leaf that requires grad, a view of one, ...).
-void check_in_place(const Tensor& t, const char* op);
+/// Makes `t` output `slot` of `node`, whose outputs are already described.
+void set_history(const Tensor& t, Ref<Node> node, uint32_t slot);
+/// After an in-place write recorded as `node`: `t`, and the base it views, now come from it.
+void rebase_history(const Tensor& t, Ref<Node> node, uint32_t slot = 0, uint32_t self_edge = 0);
+/// Throws where PyTorch forbids a recorded in-place write (a leaf that requires grad, a view of one, ...).
+void check_in_place(const Tensor& t);
+/// The part of `base` (of a base's geometry, contiguous or not) that `view` is of its own base, recorded.
+Tensor part_like(const Tensor& base, const TensorImpl& view);
+/// Forgets what is known of a leaf's layout or dtype, after `t.data = ...`.
+void layout_changed(TensorImpl* t);
 /// Raised when a released graph is walked again.
-[[noreturn]] void fail_released(const std::string& name);
+[[noreturn]] void fail_released(const char* name);
+/// Whether every element stands at its own place and no memory lies between them.
+bool is_dense(const Tensor& t);
+
+// ---- implementation ------------------------------------------------------------------------------
+
+void* allocate(size_t bytes);
+void deallocate(void* block, size_t bytes) noexcept;
+
+template <class T, class... A>
+T* make_node_with(size_t room, A&&... args) {
+  const size_t bytes = sizeof(T) + room;
+  void* block = allocate(bytes);
+  try {
+    T* n = new (block) T(std::forward<A>(args)...);
+    n->bytes = static_cast<uint32_t>(bytes);
+    return n;
+  } catch (...) {
+    deallocate(block, bytes);
+    throw;
+  }
+}
 
 }  // namespace bolide

@@ -52,6 +52,7 @@ struct OpInfo {
   std::string node_name;      // "AddBackward0"
   SaveList saved;
   uint32_t no_grad = 0;       // bits of arguments that must not require a gradient, as PyTorch's weights of nll_loss
+  uint32_t tensor_args = 0, list_args = 0;  // bit i: argument i may be a tensor, is a list of tensors
   void (*invoke)(const OpInfo&, const Value* args, Out out, Result& r) = nullptr;
   void (*backward)(const Call&, std::span<const Tensor> grads, Grads& result) = nullptr;
   const void* forward = nullptr;
@@ -70,17 +71,21 @@ std::string node_name_of(std::string_view op);
 // ---- the thread's modes ------------------------------------------------------------------------
 
 struct State {
-  enum Mode : uint32_t { kInference = 1, kAnomaly = 2, kAutocast = 4, kTracing = 8, kTorchFunction = 16 };
+  enum Mode : uint32_t { kAutocast = 4, kTracing = 8, kTorchFunction = 16, kSavedHooks = 32 };
+  enum class Caller : uint8_t { Native, Python, Engine };
   uint32_t modes = 0;  // zero: nothing besides recording looks at calls
   bool grad = true;
+  bool inference = false;  // what is made now can never take part in autograd
+  Caller caller = Caller::Native;  // who may be asked where in the user's program this call stands
 };
+static_assert(sizeof(State) == 8);
 extern thread_local State t_state [[gnu::tls_model("initial-exec")]];
 inline State& state() { return t_state; }
 
 /// Inside an op's forward nothing is recorded and no mode looks.
 class Below {
  public:
-  Below() : saved_(state()) { state().modes &= State::kInference; state().grad = false; }
+  Below() : saved_(state()) { state().modes = 0, state().grad = false; }
   ~Below() { state() = saved_; }
 
  private:
@@ -173,7 +178,9 @@ struct Register {
     if constexpr (requires { Op::saved; }) info.saved = Op::saved;
     if constexpr (requires { Op::no_grad; }) info.no_grad = Op::no_grad;
     if constexpr (requires(const Call& c, const Tensor& g) { Op::backward(c, g); })
-      info.backward = [](const Call& c, std::span<const Tensor> g, Grads& r) { r = Op::backward(c, g[0]); };
+      info.backward = [](const Call& c, std::span<const Tensor> g, Grads& r) {
+        if (g[0].defined()) r = Op::backward(c, g[0]);
+      };
     else if constexpr (requires(const Call& c, std::span<const Tensor> g) { Op::backward(c, g); })
       info.backward = [](const Call& c, std::span<const Tensor> g, Grads& r) { r = Op::backward(c, g); };
     info.forward = reinterpret_cast<const void*>(&Op::forward);

@@ -87,7 +87,7 @@ void TensorImpl::refresh() {
   flags = static_cast<uint16_t>((flags & ~kContiguous) | (dense || n == 0 ? kContiguous : 0));
 }
 
-static uint16_t inference_flag() { return state().modes & State::kInference ? TensorImpl::kInference : 0; }
+static uint16_t inference_flag() { return state().inference ? TensorImpl::kInference : 0; }
 
 /// Product of the sizes; row-major strides are written on the way. Cold where something is wrong.
 static int64_t lay_out(IntList sizes, int64_t* strides) {
@@ -147,9 +147,12 @@ Tensor Tensor::view_as_layout(IntList sizes, IntList strides, int64_t offset) co
   i.sizes.assign(sizes);
   i.strides.assign(strides);
   i.offset = offset;
-  i.flags = static_cast<uint16_t>((p_->flags & (TensorImpl::kInference | TensorImpl::kUntracked)) | TensorImpl::kIsView);
+  i.flags = static_cast<uint16_t>((p_->flags & (TensorImpl::kInference | TensorImpl::kUntracked | TensorImpl::kViewOrigin)) |
+                                  TensorImpl::kIsView);
+  if (!state().grad) i.flags |= state().inference ? TensorImpl::kInferenceView : TensorImpl::kNoGradView;
   i.refresh();
   i.base = p_->base ? p_->base : p_;
+  i.view_version = version();
   return t;
 }
 
