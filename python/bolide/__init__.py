@@ -18,6 +18,7 @@ newaxis = None
 float, double, half, short = _C.float32, _C.float64, _C.float16, _C.int16  # noqa: A001
 int, long, cfloat, cdouble = _C.int32, _C.int64, _C.complex64, _C.complex128  # noqa: A001
 
+_C._set_package(__file__.rpartition("/")[0] + "/")
 from . import _functions, _tensor, _tensor_storage  # noqa: E402
 from ._contract import chain_matmul, einsum, tensordot  # noqa: E402, F401
 from ._functions import *  # noqa: E402, F403

@@ -1,5 +1,7 @@
 """Tensor methods that are Python's business: conversion, NumPy, copying, pickling, backward, hooks."""
 
+from collections import OrderedDict
+
 from . import _C, _functions
 from ._C import Tensor, _add_method, _ops
 
@@ -52,39 +54,52 @@ _add_method("__array_priority__", 1000)
 @_method
 def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
     """Adds d self / d leaf to ``.grad`` of every leaf self depends on (of ``inputs`` only, when given)."""
-    if retain_graph is None:
-        retain_graph = create_graph
-    _C._run_backward(self, (gradient,), bool(retain_graph), bool(create_graph), inputs)
+    if inputs is None and not create_graph:
+        _C._run_backward((self,), (gradient,), retain_graph is True, False, (), True, True)
+        return
+    from .autograd import backward as run
+
+    run(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
-class RemovableHandle:
-    """What registering a hook returns; ``remove()`` undoes it."""
+def _handle(hooks, hook):
+    from .utils.hooks import RemovableHandle
 
-    def __init__(self, tensor, key):
-        self.tensor, self.id = tensor, key
-
-    def remove(self):
-        if self.tensor is not None:
-            _C._remove_hook(self.tensor, self.id)
-            self.tensor = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
 
 
 @_method
 def register_hook(self, hook):
     """Calls ``hook(grad)`` when this tensor's gradient is known; a tensor it returns replaces the gradient."""
-    return RemovableHandle(self, _C._register_hook(self, hook))
+    if not self.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    hooks = _C._get_hooks(self)
+    if hooks is None:
+        hooks = OrderedDict()
+        _C._set_hooks(self, hooks)
+    return _handle(hooks, hook)
 
 
 @_method
 def register_post_accumulate_grad_hook(self, hook):
     """Calls ``hook(tensor)`` after the gradient of this leaf was added."""
-    return RemovableHandle(self, _C._register_post_hook(self, hook))
+    if not self.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if self.grad_fn is not None:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    hooks = _C._get_post_hooks(self)
+    if hooks is None:
+        hooks = OrderedDict()
+        _C._set_post_hooks(self, hooks)
+    return _handle(hooks, hook)
+
+
+_add_method("_backward_hooks", property(_C._get_hooks, lambda self, hooks: _C._set_hooks(self, hooks)))
+_add_method("_post_accumulate_grad_hooks", property(_C._get_post_hooks, lambda self, hooks: _C._set_post_hooks(self, hooks)))
+_add_method("grad_dtype", property(_C._grad_dtype, lambda self, dtype: _C._set_grad_dtype(self, dtype), None,
+                                   "The dtype that the gradient has; None for any."))
 
 
 @_method

@@ -1,234 +1,237 @@
-// Autograd for Python: backward and grad, modes, hooks, graph nodes as objects, user-defined functions.
-#include <unordered_map>
-
-#include "autograd/call.h"
-#include "autograd/meta.h"
+// Autograd for Python: backward and grad, edges, grad modes, hooks of tensors, saved-tensor hooks; small settings of the module.
+#include "autograd.h"
 #include "core/allocator.h"
 #include "core/rng.h"
 #include "cpu/pool.h"
 #include "iter/plan.h"
-#include "python.h"
 
 namespace bolide::python {
 
+// ---- backward and grad -------------------------------------------------------------------------
+
 namespace {
 
-std::vector<Tensor> tensors_of(PyObject* o, bool none_ok) {
-  std::vector<Tensor> v;
-  if (o == Py_None || !o) return v;
-  if (is_tensor(o)) return {unwrap(o)};
-  Object seq(check(PySequence_Fast(o, "expected a Tensor or a sequence of Tensors")));
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(seq.get()); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(seq.get(), i);
-    if (is_tensor(item)) v.push_back(unwrap(item));
-    else if (none_ok && item == Py_None) v.emplace_back();
-    else fail<TypeError>("expected Tensor or None, but got ", Py_TYPE(item)->tp_name);
-  }
-  return v;
+/// An output of the graph: a tensor, or a GradientEdge(node, output_nr).
+struct Place {
+  Edge edge;
+  TensorMeta meta;
+  Tensor tensor;  // where it is one
+};
+
+bool read_gradient_edge(PyObject* o, Place& p) {
+  if (!PyTuple_Check(o) || PyTuple_GET_SIZE(o) < 2 || !is_node(PyTuple_GET_ITEM(o, 0))) return false;
+  p.edge.node = node_of(PyTuple_GET_ITEM(o, 0));
+  const long slot = PyLong_AsLong(PyTuple_GET_ITEM(o, 1));
+  if (slot == -1 && PyErr_Occurred()) throw PythonError{};
+  BOLIDE_CHECK_AS(IndexError, slot >= 0 && static_cast<uint32_t>(slot) < p.edge.node->output_count, "a GradientEdge names output ", slot,
+                  " of ", p.edge.node->name(), ", which has ", p.edge.node->output_count);
+  p.edge.slot = static_cast<uint32_t>(slot);
+  p.meta = p.edge.node->outputs_[p.edge.slot];
+  return true;
 }
 
+autograd::Request read_roots(PyObject* outputs, PyObject* grads) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(outputs);
+  BOLIDE_CHECK(PyTuple_GET_SIZE(grads) == n, "got ", n, " tensors and ", PyTuple_GET_SIZE(grads), " gradients");
+  autograd::Request r;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject *o = PyTuple_GET_ITEM(outputs, i), *g = PyTuple_GET_ITEM(grads, i);
+    BOLIDE_CHECK_AS(TypeError, g == Py_None || is_tensor(g), "gradients can be either Tensors or None, but got ", Py_TYPE(g)->tp_name);
+    Place p;
+    if (!read_gradient_edge(o, p)) {
+      BOLIDE_CHECK_AS(TypeError, is_tensor(o), "element ", i, " of tensors tuple is not a Tensor");
+      p.tensor = unwrap(o);
+      p.meta = TensorMeta::of(p.tensor);
+      if (g != Py_None || p.tensor.requires_grad())
+        r.grads.push_back(autograd::first_gradient(p.meta, g == Py_None ? Tensor() : unwrap(g), static_cast<size_t>(i)));
+      BOLIDE_CHECK(p.tensor.requires_grad(), "element ", i, " of tensors does not require grad and does not have a grad_fn");
+      p.edge = gradient_edge(p.tensor);
+      BOLIDE_CHECK(p.edge.node, "element ", i, " of tensors does not require grad and does not have a grad_fn");
+    } else {
+      r.grads.push_back(autograd::first_gradient(p.meta, g == Py_None ? Tensor() : unwrap(g), static_cast<size_t>(i)));
+    }
+    r.roots.push_back(std::move(p.edge));
+  }
+  return r;
+}
+
+void read_inputs(PyObject* inputs, autograd::Request& r) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(inputs); ++i) {
+    PyObject* o = PyTuple_GET_ITEM(inputs, i);
+    Place p;
+    if (!read_gradient_edge(o, p)) {
+      BOLIDE_CHECK(is_tensor(o), "all inputs have to be Tensors or GradientEdges, but got ", Py_TYPE(o)->tp_name);
+      const Tensor& t = unwrap(o);
+      BOLIDE_CHECK(t.requires_grad(), "One of the differentiated Tensors does not require grad");
+      if (r.accumulate) t.retain_grad();
+      p.edge = gradient_edge(t);
+    }
+    r.inputs.push_back(std::move(p.edge));
+  }
+}
+
+/// _run_backward(outputs, grads, retain_graph, create_graph, inputs, allow_unreachable, accumulate)
 PyObject* run_backward(PyObject*, PyObject* args) {
   return guard([&]() -> PyObject* {
     PyObject *outputs, *grads, *inputs;
-    int retain, create;
-    if (!PyArg_ParseTuple(args, "OOppO", &outputs, &grads, &retain, &create, &inputs)) return nullptr;
-    const auto out = tensors_of(outputs, false), in = tensors_of(inputs, false);
-    autograd::backward(out, tensors_of(grads, true), retain, create, in);
-    Py_RETURN_NONE;
-  });
-}
-PyObject* run_grad(PyObject*, PyObject* args) {
-  return guard([&]() -> PyObject* {
-    PyObject *outputs, *inputs, *grads;
-    int retain, create, unused;
-    if (!PyArg_ParseTuple(args, "OOOppp", &outputs, &inputs, &grads, &retain, &create, &unused)) return nullptr;
-    const auto r = autograd::grad(tensors_of(outputs, false), tensors_of(inputs, false), tensors_of(grads, true), {bool(retain), bool(create), bool(unused)});
-    PyObject* t = check(PyTuple_New(static_cast<Py_ssize_t>(r.size())));
-    for (size_t i = 0; i < r.size(); ++i) PyTuple_SET_ITEM(t, i, wrap(r[i]));
-    return t;
-  });
-}
-
-// ---- hooks -----------------------------------------------------------------------------------
-
-GradHook python_hook(PyObject* f) {
-  Object keep = Object::borrow(f);
-  return [keep](const Tensor& g) -> Tensor {
-    Object arg(wrap(g));
-    Object r(check(PyObject_CallOneArg(keep.get(), arg.get())));
-    if (r.get() == Py_None) return {};
-    BOLIDE_CHECK_AS(TypeError, is_tensor(r.get()), "hook must return None or a Tensor, not ", Py_TYPE(r.get())->tp_name);
-    return unwrap(r.get());
-  };
-}
-PyObject* register_hook(PyObject*, PyObject* args) {
-  return guard([&]() -> PyObject* {
-    PyObject *t, *f;
-    if (!PyArg_ParseTuple(args, "OO", &t, &f)) return nullptr;
-    return PyLong_FromUnsignedLongLong(autograd::register_hook(unwrap(t), python_hook(f)));
-  });
-}
-PyObject* register_post_hook(PyObject*, PyObject* args) {
-  return guard([&]() -> PyObject* {
-    PyObject *t, *f;
-    if (!PyArg_ParseTuple(args, "OO", &t, &f)) return nullptr;
-    Object keep = Object::borrow(f);
-    return PyLong_FromUnsignedLongLong(autograd::register_post_accumulate_hook(unwrap(t), [keep](const Tensor& v) {
-      Object arg(wrap(v));
-      Object r(check(PyObject_CallOneArg(keep.get(), arg.get())));
-      BOLIDE_CHECK(r.get() == Py_None, "Tensor post accumulate grad hooks should return None.");
-    }));
-  });
-}
-PyObject* remove_hook(PyObject*, PyObject* args) {
-  return guard([&]() -> PyObject* {
-    PyObject* t;
-    unsigned long long id;
-    if (!PyArg_ParseTuple(args, "OK", &t, &id)) return nullptr;
-    autograd::remove_hook(unwrap(t), id);
-    Py_RETURN_NONE;
+    int retain, create, unreachable, accumulate;
+    if (!PyArg_ParseTuple(args, "O!O!ppO!pp", &PyTuple_Type, &outputs, &PyTuple_Type, &grads, &retain, &create, &PyTuple_Type, &inputs,
+                          &unreachable, &accumulate)) return nullptr;
+    const FromPython here;
+    autograd::Request r = read_roots(outputs, grads);
+    r.keep_graph = retain, r.create_graph = create, r.accumulate = accumulate;
+    read_inputs(inputs, r);
+    std::vector<Tensor> result;
+    {
+      const WithoutGil free;
+      result = autograd::run(std::move(r));
+    }
+    if (accumulate) Py_RETURN_NONE;
+    Object t(check(PyTuple_New(static_cast<Py_ssize_t>(result.size()))));
+    for (size_t i = 0; i < result.size(); ++i) {
+      BOLIDE_CHECK(unreachable || result[i].defined(), "The differentiated Tensor at index ", i, " appears to not have been used in the graph. "
+                   "Set allow_unused=True if this is the desired behavior.");
+      PyTuple_SET_ITEM(t.get(), static_cast<Py_ssize_t>(i), wrap(result[i]));
+    }
+    return t.release();
   });
 }
 
-// ---- nodes as objects ------------------------------------------------------------------------
-
-struct PyNode { PyObject_HEAD Ref<Node> node; };
-PyTypeObject NodeType = {.ob_base = PyVarObject_HEAD_INIT(nullptr, 0) .tp_name = "bolide.autograd.graph.Node", .tp_basicsize = sizeof(PyNode)};
-Node& node_of(PyObject* o) { return *reinterpret_cast<PyNode*>(o)->node; }
-void node_dealloc(PyObject* o) {
-  PyTypeObject* type = Py_TYPE(o);
-  reinterpret_cast<PyNode*>(o)->node.~Ref<Node>();
-  type->tp_free(o);
-  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
-}
-PyObject* node_name(PyObject* o, PyObject*) { return guard([&] { return PyUnicode_FromString(node_of(o).name().c_str()); }); }
-PyObject* node_next(PyObject* o, void*) {
+PyObject* gradient_edge_of(PyObject*, PyObject* o) {  // (node, output_nr) of a tensor that requires grad
   return guard([&] {
-    const Node& n = node_of(o);
-    PyObject* t = check(PyTuple_New(static_cast<Py_ssize_t>(n.next.size())));
-    for (size_t i = 0; i < n.next.size(); ++i)
-      PyTuple_SET_ITEM(t, i, Py_BuildValue("(NI)", wrap_node(n.next[i].node), n.next[i].slot));
-    return t;
+    const Edge e = gradient_edge(unwrap(o));
+    return check(Py_BuildValue("(NI)", check(wrap_node(e.node)), e.slot));
   });
 }
-PyObject* node_variable(PyObject* o, void*) {
-  return guard([&]() -> PyObject* {
-    auto* a = dynamic_cast<AccumulateGrad*>(&node_of(o));
-    if (!a) {
-      PyErr_SetString(PyExc_AttributeError, "variable");
-      return nullptr;
-    }
-    return wrap(a->variable);
+PyObject* current_run(PyObject*, PyObject*) { return PyLong_FromLongLong(autograd::current_run()); }
+PyObject* current_node(PyObject*, PyObject*) {
+  Node* n = autograd::current_node();
+  return guard([&] { return wrap_node(Ref<Node>(n)); });
+}
+PyObject* will_execute(PyObject*, PyObject* o) {
+  return guard([&] {
+    BOLIDE_CHECK_AS(TypeError, is_node(o), "_will_engine_execute_node expects an grad_fn, but got ", Py_TYPE(o)->tp_name);
+    return PyBool_FromLong(autograd::will_run(*node_of(o)));
   });
 }
-PyObject* node_hash_(PyObject* o, PyObject* b, int op) {
-  if (Py_TYPE(b)->tp_dealloc != node_dealloc || (op != Py_EQ && op != Py_NE)) Py_RETURN_NOTIMPLEMENTED;
-  return PyBool_FromLong((&node_of(o) == &node_of(b)) == (op == Py_EQ));
+PyObject* queue_callback(PyObject*, PyObject* f) {
+  return guard([&] {
+    const Shared keep = share(f);
+    autograd::at_end([keep] { in_python([&] { const Object done(check(PyObject_CallNoArgs(keep.get()))); }); });
+    return Py_NewRef(Py_None);
+  });
 }
-Py_hash_t node_hash(PyObject* o) { return _Py_HashPointer(&node_of(o)); }
-PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "The name of the step, such as AddBackward0."}, {}};
-PyGetSetDef node_getset[] = {{"next_functions", node_next, nullptr, nullptr, nullptr}, {"variable", node_variable, nullptr, nullptr, nullptr}, {}};
 
-// ---- user-defined functions ------------------------------------------------------------------
+// ---- hooks of tensors ----------------------------------------------------------------------------
 
-struct PyFunctionNode final : Node {
-  std::string label;
-  Object backward;               // callable(grads tuple) -> tuple or tensor, bound to its context
-  std::vector<int> input_index;  // position among forward's arguments of each entry of `next`
-  Py_ssize_t arguments = 0;
-  std::vector<TensorMeta> metas;
-  bool materialize = true;
-  bool released = false;
-  Object on_release;
-  std::string name() const override { return label; }
-  void release() override {
-    released = true;
-    if (on_release) Py_XDECREF(PyObject_CallNoArgs(on_release.get()));
-    PyErr_Clear();
-  }
-  void apply(std::span<const Tensor> grads, std::vector<Tensor>& result) override {
-    if (released) fail_released(label);
-    Object t(check(PyTuple_New(static_cast<Py_ssize_t>(outputs.size()))));
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      Tensor g = i < grads.size() ? grads[i] : Tensor();
-      if (!g.defined() && materialize) g = zeros(outputs[i].sizes, outputs[i].dtype, outputs[i].device);
-      PyTuple_SET_ITEM(t.get(), i, wrap(g));
-    }
-    Object r(check(PyObject_CallOneArg(backward.get(), t.get())));
-    if (!PyTuple_Check(r.get())) r = Object(check(PyTuple_Pack(1, r.get())));
-    Py_ssize_t n = PyTuple_GET_SIZE(r.get());
-    while (n > arguments && PyTuple_GET_ITEM(r.get(), n - 1) == Py_None) --n;
-    BOLIDE_CHECK(n == arguments, "function ", label, " returned an incorrect number of gradients (expected ", arguments, ", got ", n, ")");
-    for (size_t i = 0; i < next.size(); ++i) {
-      PyObject* g = PyTuple_GET_ITEM(r.get(), input_index[i]);
-      BOLIDE_CHECK_AS(TypeError, g == Py_None || is_tensor(g), "expected Variable or None (got ", Py_TYPE(g)->tp_name, ")");
-      Tensor v = g == Py_None ? Tensor() : unwrap(g);
-      if (v.defined() && !(v.sizes() == metas[i].sizes)) {
-        try {
-          v = sum_to_size(v, metas[i].sizes);
-        } catch (const Error&) {
-          fail("Function ", label, " returned an invalid gradient at index ", input_index[i], " - got ", v.sizes(),
-               " but expected shape compatible with ", metas[i].sizes);
-        }
-      }
-      if (v.defined() && v.dtype() != metas[i].dtype) v = v.to(metas[i].dtype);
-      result.push_back(v);
-    }
-  }
-};
-
-/// _record_function(name, args, outputs, backward, non_differentiable, dirty, materialize, on_release)
-PyObject* record_function(PyObject*, PyObject* a) {
+/// Where the dictionary of a tensor's hooks is kept: _backward_hooks.
+PyObject* get_hooks(PyObject*, PyObject* t) {
+  AutogradMeta* m = unwrap(t)->autograd;
+  PyObject* dict = m && m->extra_ ? shared_object(m->extra_->python_hooks) : nullptr;
+  return Py_NewRef(dict ? dict : Py_None);
+}
+PyObject* set_hooks(PyObject*, PyObject* args) {
   return guard([&]() -> PyObject* {
-    const char* name;
-    PyObject *args, *outputs, *backward, *plain, *dirty, *on_release;
-    int materialize;
-    if (!PyArg_ParseTuple(a, "sOOOOOpO", &name, &args, &outputs, &backward, &plain, &dirty, &materialize, &on_release)) return nullptr;
-    auto* node = new PyFunctionNode;
-    Ref<Node> owner(node);
-    node->label = name;
-    node->backward = Object::borrow(backward);
-    node->on_release = Object::borrow(on_release);
-    node->materialize = materialize;
-    node->arguments = PyTuple_GET_SIZE(args);
-    for (Py_ssize_t i = 0; i < node->arguments; ++i) {
-      PyObject* o = PyTuple_GET_ITEM(args, i);
-      if (!is_tensor(o) || !unwrap(o).requires_grad()) continue;
-      node->next.push_back(gradient_edge(unwrap(o)));
-      node->input_index.push_back(static_cast<int>(i));
-      node->metas.push_back(TensorMeta::of(unwrap(o)));
+    PyObject *t, *dict;
+    if (!PyArg_ParseTuple(args, "O!O", &TensorType, &t, &dict)) return nullptr;
+    if (dict == Py_None) {
+      if (unwrap(t)->autograd && unwrap(t)->autograd->extra_) {
+        unwrap(t)->autograd->extra_->hooks.clear();
+        unwrap(t)->autograd->extra_->python_hooks = nullptr;
+      }
+    } else {
+      attach_tensor_hooks(unwrap(t), dict);
     }
-    PyObject* result = check(PyTuple_New(PyTuple_GET_SIZE(outputs)));
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(outputs); ++i) {
-      PyObject* o = PyTuple_GET_ITEM(outputs, i);
-      PyTuple_SET_ITEM(result, i, Py_NewRef(o));
-      if (!is_tensor(o)) {
-        node->outputs.emplace_back();
-        continue;
-      }
-      const bool skip = PySequence_Contains(plain, PyLong_FromVoidPtr(o)) == 1;
-      const bool written = PySequence_Contains(dirty, PyLong_FromVoidPtr(o)) == 1;
-      Tensor t = unwrap(o);
-      if (skip || !is_differentiable(t.dtype())) {
-        node->outputs.push_back(TensorMeta::of(t));
-        continue;
-      }
-      if (written) {
-        check_in_place(t, name);
-        node->outputs.push_back(TensorMeta::of(t));
-        rebase_history(t, owner);
-        t->autograd->slot = static_cast<uint32_t>(i);
-        continue;
-      }
-      bool is_input = false;
-      for (Py_ssize_t k = 0; k < node->arguments; ++k) is_input |= PyTuple_GET_ITEM(args, k) == o;
-      if (is_input || t->base) {  // an input returned as it is: a view of its own
-        t = t.alias();
-        PyTuple_SetItem(result, i, wrap(t));
-      }
-      set_history(t, owner);
+    Py_RETURN_NONE;
+  });
+}
+PyObject* get_post_hooks(PyObject*, PyObject* t) {
+  AutogradMeta* m = unwrap(t)->autograd;
+  PyObject* dict = m && m->extra_ ? shared_object(m->extra_->python_post_hooks) : nullptr;
+  return Py_NewRef(dict ? dict : Py_None);
+}
+void run_post_accumulate(PyObject* dict, const Tensor& variable) {
+  in_python([&] {
+    const Object hooks(check(PyMapping_Values(dict)));
+    const Object arg(check(wrap(variable)));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks.get()); ++i) {
+      const Object r(check(PyObject_CallOneArg(PyList_GET_ITEM(hooks.get(), i), arg.get())));
+      BOLIDE_CHECK_AS(TypeError, r.get() == Py_None || is_tensor(r.get()), "expected Variable, but hook returned '", type_name(r.get()), "'");
+      BOLIDE_CHECK(r.get() == Py_None, "Tensor post accumulate grad hooks should return None.");
     }
-    return result;
+  });
+}
+PyObject* set_post_hooks(PyObject*, PyObject* args) {
+  return guard([&]() -> PyObject* {
+    PyObject *t, *dict;
+    if (!PyArg_ParseTuple(args, "O!O", &TensorType, &t, &dict)) return nullptr;
+    MetaExtra& extra = meta_of(unwrap(t).impl()).extra();
+    extra.post_accumulate.clear();
+    extra.python_post_hooks = nullptr;
+    if (dict != Py_None) {
+      const Shared keep = share(dict);
+      extra.python_post_hooks = keep;
+      extra.post_accumulate.emplace_back(next_hook_id(), [keep](const Tensor& v) { run_post_accumulate(keep.get(), v); });
+    }
+    Py_RETURN_NONE;
+  });
+}
+
+// ---- saved tensors -------------------------------------------------------------------------------
+
+PyObject* push_hooks(PyObject*, PyObject* args) {
+  return guard([&]() -> PyObject* {
+    PyObject *pack, *unpack;
+    if (!PyArg_ParseTuple(args, "OO", &pack, &unpack)) return nullptr;
+    push_saved_hooks(python_saved_hooks(pack, unpack));
+    Py_RETURN_NONE;
+  });
+}
+PyObject* pop_hooks(PyObject*, PyObject*) {
+  return guard([&] {
+    pop_saved_hooks();
+    return Py_NewRef(Py_None);
+  });
+}
+PyObject* disable_hooks(PyObject*, PyObject* message) {  // None: enables them; returns the message before
+  return guard([&]() -> PyObject* {
+    std::optional<std::string> text;
+    if (message != Py_None) {
+      const char* s = PyUnicode_AsUTF8(message);
+      if (!s) throw PythonError{};
+      text = s;
+    }
+    const auto before = disable_saved_hooks(std::move(text));
+    return before ? PyUnicode_FromString(before->c_str()) : Py_NewRef(Py_None);
+  });
+}
+PyObject* disabled_message(PyObject*, PyObject*) {
+  const auto m = saved_hooks_disabled();
+  return m ? PyUnicode_FromString(m->c_str()) : Py_NewRef(Py_None);
+}
+PyObject* bump_version(PyObject*, PyObject* t) {
+  return guard([&] {
+    BOLIDE_CHECK_AS(TypeError, is_tensor(t), "increment_version expects each element of the iterable to be a tensor");
+    BOLIDE_CHECK(!unwrap(t)->has(TensorImpl::kInference), "Cannot bump the version of an inference tensor outside of inference mode.");
+    const FromPython here;
+    unwrap(t)->bump();
+    return Py_NewRef(Py_None);
+  });
+}
+PyObject* grad_dtype(PyObject*, PyObject* t) {
+  const AutogradMeta* m = unwrap(t)->autograd;
+  const int d = m && m->extra_ ? m->extra_->grad_dtype : MetaExtra::kSameDType;
+  if (d == MetaExtra::kAnyDType) Py_RETURN_NONE;
+  return wrap(d == MetaExtra::kSameDType ? unwrap(t).dtype() : static_cast<DType>(d));
+}
+PyObject* set_grad_dtype(PyObject*, PyObject* args) {
+  return guard([&]() -> PyObject* {
+    PyObject *t, *d;
+    if (!PyArg_ParseTuple(args, "O!O", &TensorType, &t, &d)) return nullptr;
+    BOLIDE_CHECK_AS(TypeError, d == Py_None || is_dtype(d), "grad_dtype must be a dtype or None");
+    BOLIDE_CHECK(unwrap(t).is_leaf(), "grad_dtype can only be set on leaf tensors.");
+    meta_of(unwrap(t).impl()).extra().grad_dtype = d == Py_None ? MetaExtra::kAnyDType : static_cast<int>(dtype_of(d));
+    Py_RETURN_NONE;
   });
 }
 
@@ -236,13 +239,24 @@ PyObject* record_function(PyObject*, PyObject* a) {
 
 PyObject* is_grad_enabled(PyObject*, PyObject*) { return PyBool_FromLong(grad_enabled()); }
 PyObject* set_grad(PyObject*, PyObject* v) {
-  bolide::set_grad_enabled(PyObject_IsTrue(v));
+  if (!PyBool_Check(v)) {
+    PyErr_Format(PyExc_TypeError, "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not %s", Py_TYPE(v)->tp_name);
+    return nullptr;
+  }
+  set_grad_enabled(v == Py_True);
   Py_RETURN_NONE;
 }
 PyObject* is_inference(PyObject*, PyObject*) { return PyBool_FromLong(inference_mode_enabled()); }
 PyObject* set_inference(PyObject*, PyObject* v) {
-  if (PyObject_IsTrue(v)) state().modes |= State::kInference;
-  else state().modes &= ~static_cast<uint32_t>(State::kInference);
+  set_inference_mode(PyObject_IsTrue(v) == 1);
+  Py_RETURN_NONE;
+}
+PyObject* is_anomaly(PyObject*, PyObject*) { return PyBool_FromLong(anomaly_enabled()); }
+PyObject* is_anomaly_check_nan(PyObject*, PyObject*) { return PyBool_FromLong(autograd::anomaly_checks_nan()); }
+PyObject* set_anomaly_(PyObject*, PyObject* args) {
+  int on, nan = 1;
+  if (!PyArg_ParseTuple(args, "p|p", &on, &nan)) return nullptr;
+  set_anomaly(on, nan);
   Py_RETURN_NONE;
 }
 
@@ -322,11 +336,22 @@ PyObject* empty_cache_(PyObject*, PyObject*) {
 }
 
 PyMethodDef functions[] = {
-    {"_run_backward", run_backward, METH_VARARGS, nullptr}, {"_run_grad", run_grad, METH_VARARGS, nullptr},
-    {"_register_hook", register_hook, METH_VARARGS, nullptr}, {"_register_post_hook", register_post_hook, METH_VARARGS, nullptr},
-    {"_remove_hook", remove_hook, METH_VARARGS, nullptr}, {"_record_function", record_function, METH_VARARGS, nullptr},
+    {"_run_backward", run_backward, METH_VARARGS, nullptr}, {"_gradient_edge", gradient_edge_of, METH_O, nullptr},
+    {"_current_graph_task_id", current_run, METH_NOARGS, nullptr}, {"_current_autograd_node", current_node, METH_NOARGS, nullptr},
+    {"_will_engine_execute_node", will_execute, METH_O, nullptr}, {"_queue_callback", queue_callback, METH_O, nullptr},
+    {"_get_hooks", get_hooks, METH_O, nullptr}, {"_set_hooks", set_hooks, METH_VARARGS, nullptr},
+    {"_get_post_hooks", get_post_hooks, METH_O, nullptr}, {"_set_post_hooks", set_post_hooks, METH_VARARGS, nullptr},
+    {"_push_saved_tensors_default_hooks", push_hooks, METH_VARARGS, nullptr}, {"_pop_saved_tensors_default_hooks", pop_hooks, METH_NOARGS, nullptr},
+    {"_saved_tensors_hooks_disable", disable_hooks, METH_O, nullptr},
+    {"_saved_tensors_hooks_get_disabled_error_message", disabled_message, METH_NOARGS, nullptr},
+    {"_increment_version", bump_version, METH_O, nullptr}, {"_grad_dtype", grad_dtype, METH_O, nullptr},
+    {"_set_grad_dtype", set_grad_dtype, METH_VARARGS, nullptr},
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS, "Whether operations are recorded."}, {"_set_grad_enabled", set_grad, METH_O, nullptr},
-    {"is_inference_mode_enabled", is_inference, METH_NOARGS, nullptr}, {"_set_inference_mode", set_inference, METH_O, nullptr},
+    {"is_inference_mode_enabled", is_inference, METH_NOARGS, "Whether inference mode is on."},
+    {"_set_inference_mode", set_inference, METH_O, nullptr},
+    {"is_anomaly_enabled", is_anomaly, METH_NOARGS, "Whether anomaly detection is on."},
+    {"is_anomaly_check_nan_enabled", is_anomaly_check_nan, METH_NOARGS, "Whether anomaly detection checks for NaN."},
+    {"_set_anomaly_enabled", set_anomaly_, METH_VARARGS, nullptr},
     {"get_default_dtype", get_default_dtype, METH_NOARGS, nullptr}, {"set_default_dtype", set_default_dtype_, METH_O, nullptr},
     {"get_num_threads", get_threads, METH_NOARGS, nullptr}, {"set_num_threads", set_threads, METH_O, nullptr},
     {"promote_types", promote_types, METH_VARARGS, nullptr},
@@ -337,30 +362,10 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-/// An object whose type carries the node's name: type(t.grad_fn).__name__ is "AddBackward0".
-PyObject* wrap_node(const Ref<Node>& n) {
-  if (!n) Py_RETURN_NONE;
-  static std::unordered_map<std::string, PyTypeObject*> types;
-  const std::string name = n->name();
-  PyTypeObject*& type = types[name];
-  if (!type) {
-    auto* kept = new std::string(name);
-    PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {0, nullptr}};
-    PyType_Spec spec{kept->c_str(), sizeof(PyNode), 0, Py_TPFLAGS_DEFAULT, slots};
-    type = reinterpret_cast<PyTypeObject*>(check(PyType_FromSpecWithBases(&spec, reinterpret_cast<PyObject*>(&NodeType))));
-  }
-  auto* o = reinterpret_cast<PyNode*>(check(type->tp_alloc(type, 0)));
-  new (&o->node) Ref<Node>(n);
-  return reinterpret_cast<PyObject*>(o);
-}
-
 void init_autograd(PyObject* m) {
-  NodeType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE;
-  NodeType.tp_dealloc = node_dealloc;
-  NodeType.tp_methods = node_methods, NodeType.tp_getset = node_getset;
-  NodeType.tp_richcompare = node_hash_, NodeType.tp_hash = node_hash;
-  check(PyType_Ready(&NodeType));
-  check(PyModule_AddObjectRef(m, "Node", reinterpret_cast<PyObject*>(&NodeType)));
+  init_nodes(m);
+  init_functions(m);
+  init_sites(m);
   check(PyModule_AddFunctions(m, functions));
 }
 

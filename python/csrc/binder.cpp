@@ -1,5 +1,6 @@
 // The generic binder: one callable type for every op, as function and as method. Map: long lists of a call | results |
 // running an overload | the callable | named results | building the tables.
+#include "autograd.h"
 #include "binder.h"
 
 #include <algorithm>
@@ -104,6 +105,7 @@ void use_default_device(const Overload& o, Frame& frame) {
 
 PyObject* call_family(const Family& f, PyObject* func, const Given& g, bool method) {
   return guard([&]() -> PyObject* {
+    const FromPython here;
     Frame frame;
     frame.op = f.name.c_str();
     for (const Overload& o : f.overloads) {

@@ -1,7 +1,6 @@
 // The Tensor type: identity of Python objects, garbage collection, construction. Attributes, methods and operators are in
 // tensor_attributes.cpp, tensor_methods.cpp and tensor_operators.cpp; ops arrive as methods from the binder.
-#include "autograd/meta.h"
-#include "python.h"
+#include "autograd.h"
 
 namespace bolide::python {
 
@@ -101,7 +100,7 @@ int tensor_traverse(PyObject* self, visitproc visit, void* arg) {
   auto* o = reinterpret_cast<PyTensor*>(self);
   Py_VISIT(o->dict);
   if (Py_TYPE(self)->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_VISIT(Py_TYPE(self));
-  return 0;
+  return o->impl && o->impl->autograd ? visit_graph(o->impl, visit, arg) : 0;
 }
 int tensor_clear(PyObject* self) {
   auto* o = reinterpret_cast<PyTensor*>(self);
@@ -230,9 +229,7 @@ PyObject* as_subclass(PyObject* self, PyObject* cls) {
   const Tensor& old = unwrap(self);
   Tensor t = old.alias();
   if (Ref<Node> fn = old.grad_fn()) {
-    t->flags |= TensorImpl::kRequiresGrad;
-    AutogradMeta& m = meta_of(t.impl());
-    m.grad_fn = fn, m.slot = old->autograd->slot, m.view_version = t.version();
+    set_history(t, std::move(fn), old->autograd->slot);
   } else if (old.requires_grad()) {
     t.set_requires_grad(true);
   }

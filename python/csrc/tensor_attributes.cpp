@@ -32,7 +32,17 @@ void set_requires_grad(PyObject* self, PyObject* v) {
   BOLIDE_CHECK(v && PyBool_Check(v), "requires_grad must be a bool");
   const_cast<Tensor&>(SELF).set_requires_grad(v == Py_True);
 }
-PyObject* get_grad(PyObject* self) { return wrap(SELF.grad()); }
+PyObject* get_grad(PyObject* self) {
+  const Tensor& t = SELF;
+  if (Tensor g = t.grad(); g.defined() || !t.requires_grad() || t.retains_grad() || t.is_leaf()) return wrap(std::move(g));
+  const int failed = PyErr_WarnEx(PyExc_UserWarning, "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+                                  "attribute won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
+                                  "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+                                  "mistake, make sure you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more "
+                                  "information.", 1);
+  if (failed) throw PythonError{};
+  Py_RETURN_NONE;
+}
 void set_grad(PyObject* self, PyObject* v) {
   if (!v || v == Py_None) return SELF.set_grad({});
   BOLIDE_CHECK_AS(TypeError, is_tensor(v), "assigned grad expected to be a Tensor or None but got grad of type ", type_name(v));
@@ -55,6 +65,7 @@ void set_data(PyObject* self, PyObject* v) {
   const TensorImpl& n = *keep.impl();
   t.storage = n.storage, t.sizes = n.sizes, t.strides = n.strides, t.offset = n.offset, t.dtype = n.dtype, t.device = n.device;
   t.refresh();
+  layout_changed(&t);
 }
 
 // ---- views -------------------------------------------------------------------------------------

@@ -201,11 +201,7 @@ PyObject* m_requires_grad_(PyObject* self, const Given& g) {
 }
 PyObject* m_detach_(PyObject* self, const Given& g) {
   no_arguments("detach_", g);
-  BOLIDE_CHECK(!SELF->base, "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
-               "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these "
-               "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution.");
-  SELF->flags &= static_cast<uint16_t>(~TensorImpl::kRequiresGrad);
-  if (SELF->autograd) SELF->autograd->grad_fn = {};
+  const_cast<Tensor&>(SELF).detach_();
   return Py_NewRef(self);
 }
 PyObject* m_retain_grad(PyObject* self, const Given& g) {

@@ -3,6 +3,7 @@
 
 #include "core/allocator.h"
 #include "core/rng.h"
+#include "autograd.h"
 #include "python.h"
 
 namespace bolide::python {
@@ -11,6 +12,7 @@ void set_error() noexcept {
   try {
     throw;
   } catch (const PythonError&) {
+  } catch (const StoredError& e) { e.restore();
   } catch (const IndexError& e) { PyErr_SetString(PyExc_IndexError, e.what());
   } catch (const ValueError& e) { PyErr_SetString(PyExc_ValueError, e.what());
   } catch (const TypeError& e) { PyErr_SetString(PyExc_TypeError, e.what());

@@ -55,8 +55,7 @@ struct NodeExtra {
   std::vector<std::pair<uint32_t, TensorImpl*>> retain;  // retain_grad: slot, and the tensor, which unregisters itself
   std::vector<std::pair<uint64_t, PreHook>> pre;
   std::vector<std::pair<uint64_t, PostHook>> post;
-  void* python = nullptr;          // the Python object that stands for the node, borrowed
-  std::shared_ptr<void> metadata;  // Python's grad_fn.metadata
+  std::shared_ptr<void> python;    // what the Python front end hangs on the node
 };
 
 struct Node {

@@ -110,13 +110,13 @@ Tensor SavedTensor::with_history(Tensor t, Node& owner) const {
   return t;
 }
 
-Tensor SavedTensor::unpack(Node& owner, const Edge* made_by) const {
+Tensor SavedTensor::unpack(Node& owner, const Edge* made_by, bool history) const {
   if (packed_) [[unlikely]] {
     Tensor t = packed_->hooks->unpack(packed_->data);
     return with_history(t.alias(), owner);
   }
   if (tensor_.version() != version_) [[unlikely]] fail_modified(owner, made_by);
-  if (!is_output_ || !state().grad) return tensor_;
+  if (!is_output_ || !history) return tensor_;
   return with_history(tensor_.alias(), owner);
 }
 

@@ -31,8 +31,9 @@ class SavedTensor {
 
   /// Keeps `t`: an input as it is, an output without the history that would close a cycle.
   void save(const Tensor& t, bool is_output = false, uint32_t slot = 0);
-  /// The value with its history; `owner` is the node that saved it. Throws when it was written to since.
-  Tensor unpack(Node& owner, const Edge* made_by = nullptr) const;
+  /// The value; `owner` is the node that saved it. An output gets its history back while recording, or when asked for.
+  /// Throws when the value was written to since.
+  Tensor unpack(Node& owner, const Edge* made_by = nullptr, bool history = state().grad) const;
   void reset();
   bool empty() const { return !tensor_.defined() && !packed_; }
   /// Hooks for this value alone: `pack` is called at once.
