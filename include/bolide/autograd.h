@@ -62,6 +62,9 @@ void backward(TensorList outputs, TensorList grads = {}, bool retain_graph = fal
 std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grads = {}, bool retain_graph = false,
                          bool create_graph = false, bool allow_unused = false);
 
+/// The name of the step that made `t`, such as "MulBackward0"; empty for a leaf.
+std::string grad_fn_name(const Tensor& t);
+
 // ---- hooks ---------------------------------------------------------------------------------------
 
 using GradHook = std::function<Tensor(const Tensor&)>;  // returns a replacement, or an undefined tensor

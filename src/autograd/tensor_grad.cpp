@@ -94,6 +94,11 @@ void set_inference_mode(bool on) { state().inference = on; }
 
 namespace autograd {
 
+std::string grad_fn_name(const Tensor& t) {
+  const Ref<Node> fn = t.grad_fn();
+  return fn ? fn->name() : "";
+}
+
 uint64_t register_hook(const Tensor& t, GradHook hook) {
   BOLIDE_CHECK(t.requires_grad(), "cannot register a hook on a tensor that doesn't require gradient");
   const uint64_t id = next_hook_id();
