@@ -349,3 +349,14 @@ def test_foreach_functions():
                       (lambda: torch._foreach_add(a, [1.0]), "same number of elements as scalar list")):
         with pytest.raises(RuntimeError, match=text):
             bad()
+
+
+def test_clipping_measures_all_gradients_in_one_pass():
+    nn = pytest.importorskip("bolide.nn")
+    params = [torch.ones(3, requires_grad=True), torch.ones(4, 5, requires_grad=True)]
+    for p in params:
+        p.grad = torch.full(p.shape, 2.0)
+    assert nn.utils.clip_grad_norm_(params, 1.0).item() == pytest.approx(92**0.5)
+    assert params[0].grad[0].item() == pytest.approx(2 / 92**0.5, rel=1e-5)
+    assert nn.utils.clip_grad_norm_(params, 5.0, norm_type=float("inf")).item() == pytest.approx(2 / 92**0.5, rel=1e-5)
+    assert [n.item() for n in torch._foreach_norm([torch.ones(3), torch.ones(2)], 1)] == [3.0, 2.0]

@@ -211,10 +211,10 @@ def _foreach_norm(self, ord=2, dtype=None):
     """The norm of each tensor, 0-d. One pass over all of them for the 2-norm where no gradient is recorded."""
     _check("_foreach_norm", self)
     if ord == 2 and dtype is None and not (bolide.is_grad_enabled() and any(t.requires_grad for t in self)):
-        kinds = {t.dtype for t in self}
-        if len(kinds) == 1 and self[0].is_floating_point() and all(t.layout is bolide.strided for t in self):
-            return _ops._sums_of_squares(list(self)).sqrt_().to(kinds.pop()).unbind()
-    return tuple([bolide.linalg.vector_norm(t, ord, dtype=dtype) for t in self])
+        kinds = {(t.dtype, t.device.type, t.layout) for t in self}
+        if len(kinds) == 1 and kinds == {(self[0].dtype, "cpu", bolide.strided)} and self[0].is_floating_point():
+            return _ops._sums_of_squares(list(self)).sqrt_().to(self[0].dtype).unbind()
+    return tuple([bolide.norm(t, ord, dtype=dtype) for t in self])
 
 
 def _foreach_powsum(self, ord=2, dtype=None):
