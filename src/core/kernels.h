@@ -39,6 +39,10 @@ using DimSet = uint64_t;
 
 enum class ReduceOp : uint8_t { Sum, NanSum, Prod, Max, Min, All, Any, Count };
 enum class ScanOp : uint8_t { Sum, Prod, LogSumExp, Max, Min };
+/// Distributions that fill a tensor, with their parameters a and b. Integers: the dtype's whole range from 0 on.
+enum class Fill : uint8_t { Uniform, Normal, Bernoulli, Exponential, Geometric, Cauchy, LogNormal, Integers };
+/// Draws whose parameters are tensors: of p; of a rate; of a shape; of counts and p.
+enum class Draw : uint8_t { Bernoulli, Poisson, Gamma, Binomial };
 /// Which element of a line: of rank k, the median (any NaN wins), the median of what is not NaN.
 enum class Rank : uint8_t { Kth, Median, NanMedian };
 enum class ScatterOp : uint8_t { Set, Add, Mul, Max, Min };
@@ -144,13 +148,14 @@ struct Kernels {
   Kernel<void(T dy, T x, T mean, T sum_dy, T sum_dy_x)> batch_norm_sums{"batch_norm_sums"};
   Kernel<void(T dy, T x, T mean, T mean_dy, T slope, T scale, T dx)> batch_norm_dx{"batch_norm_dx"};
 
-  // ---- random numbers, PyTorch's for the same seed; self in any layout is filled in its logical order
-  Kernel<void(T self, double from, double to, Generator* g)> uniform{"uniform"};
-  Kernel<void(T self, double mean, double std, Generator* g)> normal{"normal"};
-  Kernel<void(T self, double p, Generator* g)> bernoulli{"bernoulli"};
-  Kernel<void(T self, T p, Generator* g)> bernoulli_tensor{"bernoulli_tensor"};
-  Kernel<void(T self, double lambda, Generator* g)> exponential{"exponential"};
-  Kernel<void(T self, int64_t from, uint64_t range, Generator* g)> random_range{"random_range"};
+  // ---- random numbers, PyTorch's for the same seed; self of any layout is filled in the order of its memory, complex as
+  // pairs of reals
+  Kernel<void(Fill which, T self, double a, double b, Generator* g)> random_fill{"random_fill"};
+  Kernel<void(T self, int64_t from, uint64_t range, Generator* g)> random_range{"random_range"};  // range 0: 2^64
+  // one draw for each element of contiguous tensors: out has a's dtype but for Bernoulli
+  Kernel<void(Draw which, T a, T b, T out, Generator* g)> random_draw{"random_draw"};
+  // categories by the contiguous rows of probabilities, with replacement; out int64 [rows, samples]
+  Kernel<void(T probabilities, T out, Generator* g)> multinomial{"multinomial"};
   Kernel<void(T self, Generator* g)> randperm{"randperm"};
   // y = x * mask / (1 - p); mask (bool) is written
   Kernel<void(T x, double p, T y, T mask, Generator* g)> dropout{"dropout"};

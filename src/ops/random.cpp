@@ -1,8 +1,10 @@
 // Random numbers: PyTorch's bits for the same seed.
+#include <cmath>
+
 #include "autograd/call.h"
 #include "bolide/ops.h"
-#include "cpu/random.h"
-#include "iter/plan.h"
+#include "core/kernels.h"
+#include "core/rng.h"
 
 namespace bolide {
 
@@ -11,28 +13,14 @@ using OptDevice = std::optional<Device>;
 using OptBool = std::optional<bool>;
 
 namespace {
-Generator& generator_or_default(Generator* g) { return g ? *g : default_generator(); }
 
-/// Fills `self` in the order of its memory; complex as pairs of reals.
-template <class List, class F>
-const Tensor& fill_random(const char* op, const Tensor& self, Generator* g, F&& fill) {
-  if (self.device().is_meta() || !self.numel()) return self;
-  Generator& gen = generator_or_default(g);
-  Tensor target = self;
-  DType t = self.dtype();
-  // dense in some order of dimensions: the memory is filled as it lies
-  bool dense = self.is_contiguous();
-  if (!dense) {
-    const Tensor like = empty_like(self);
-    dense = like.strides() == self.strides();
-    if (!dense) target = like;
-  }
-  dispatch<List>(op, real_of(t), [&]<class T>(Tag<T>) {
-    fill(gen, target.data<T>(), target.numel() * (is_complex(t) ? 2 : 1), self.is_contiguous(), Tag<T>{});
-  });
-  if (!dense) copy_(self, target);
+/// Fills self in place with a distribution over the floating types.
+const Tensor& fill_floats(const char* op, Fill which, const Tensor& self, double a, double b, Generator* g) {
+  if (!is_differentiable(self.dtype())) fail<NotImplementedError>('"', op, "\" not implemented for '", legacy_name(self.dtype()), "'");
+  kernels(self).random_fill(which, self, a, b, g);
   return self;
 }
+
 }  // namespace
 
 struct Uniform_ {
@@ -41,9 +29,7 @@ struct Uniform_ {
   static Tensor forward(const Tensor& self, double from, double to, Generator* g) {
     BOLIDE_CHECK(is_differentiable(self.dtype()), "\"check_uniform_bounds\" not implemented for '", legacy_name(self.dtype()), "'");
     BOLIDE_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);
-    return fill_random<Join<Floats, Halves>>("uniform_", self, g, [&]<class T>(Generator& gen, T* p, int64_t n, bool, Tag<T>) {
-      random::uniform<T>(gen, p, n, from, to);
-    });
+    return fill_floats("uniform_", Fill::Uniform, self, from, to, g);
   }
   static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
 };
@@ -55,12 +41,7 @@ struct Normal_ {
   static constexpr auto kind = Kind::Random;
   static Tensor forward(const Tensor& self, double mean, double std, Generator* g) {
     BOLIDE_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", std);
-    BOLIDE_CHECK(is_differentiable(self.dtype()), "\"normal_kernel_cpu\" not implemented for '", legacy_name(self.dtype()), "'");
-    return fill_random<Join<Floats, Halves>>("normal_", self, g, [&]<class T>(Generator& gen, T* p, int64_t n, bool contiguous, Tag<T>) {
-      const double s = is_complex(self.dtype()) ? std / std::sqrt(2.0) : std;
-      if (contiguous) random::normal<T>(gen, p, n, mean, s);
-      else random::normal_scalar<T>(gen, p, n, mean, s);
-    });
+    return fill_floats("normal_kernel_cpu", Fill::Normal, self, mean, std, g);
   }
   static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
 };
@@ -68,13 +49,12 @@ const Tensor& normal_(const Tensor& self, double mean, double std, Generator* g)
 const Register<Normal_> normal__op;
 
 struct Bernoulli_ {
-  static constexpr auto schema = "bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor";
+  static constexpr auto schema = "bernoulli_.float(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor";
   static constexpr auto kind = Kind::Random;
   static Tensor forward(const Tensor& self, double p, Generator* g) {
     BOLIDE_CHECK(p >= 0 && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", p);
-    return fill_random<RealTypes>("bernoulli_", self, g, [&]<class T>(Generator& gen, T* out, int64_t n, bool, Tag<T>) {
-      random::bernoulli<T>(gen, out, n, p, T(1));
-    });
+    kernels(self).random_fill(Fill::Bernoulli, self, p, 0, g);
+    return self;
   }
   static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
 };
@@ -86,59 +66,124 @@ struct Exponential_ {
   static constexpr auto kind = Kind::Random;
   static Tensor forward(const Tensor& self, double lambda, Generator* g) {
     BOLIDE_CHECK(lambda > 0, "exponential_ expects lambda > 0.0, but found lambda=", lambda);
-    return fill_random<Join<Floats, Halves>>("exponential_", self, g, [&]<class T>(Generator& gen, T* p, int64_t n, bool, Tag<T>) {
-      random::exponential<T>(gen, p, n, lambda);
-    });
+    return fill_floats("exponential_", Fill::Exponential, self, lambda, 0, g);
   }
   static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
 };
 const Register<Exponential_> exponential__op;
 
-// Integers in [from, to); without bounds the whole range of the dtype.
+struct Geometric_ {
+  static constexpr auto schema = "geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor";
+  static constexpr auto kind = Kind::Random;
+  static Tensor forward(const Tensor& self, double p, Generator* g) {
+    BOLIDE_CHECK(p > 0 && p < 1, "geometric_ expects p to be in (0, 1), but got p=", p);
+    kernels(self).random_fill(Fill::Geometric, self, p, 0, g);
+    return self;
+  }
+  static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
+};
+const Register<Geometric_> geometric__op;
+
+struct Cauchy_ {
+  static constexpr auto schema = "cauchy_(Tensor self, float median=0, float sigma=1, *, Generator? generator=None) -> Tensor";
+  static constexpr auto kind = Kind::Random;
+  static Tensor forward(const Tensor& self, double median, double sigma, Generator* g) {
+    BOLIDE_CHECK(sigma > 0, "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
+    return fill_floats("cauchy_", Fill::Cauchy, self, median, sigma, g);
+  }
+  static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
+};
+const Register<Cauchy_> cauchy__op;
+
+struct LogNormal_ {
+  static constexpr auto schema = "log_normal_(Tensor self, float mean=1, float std=2, *, Generator? generator=None) -> Tensor";
+  static constexpr auto kind = Kind::Random;
+  static Tensor forward(const Tensor& self, double mean, double std, Generator* g) {
+    BOLIDE_CHECK(std > 0, "log_normal_ expects std > 0.0, but found std=", std);
+    return fill_floats("log_normal_", Fill::LogNormal, self, mean, std, g);
+  }
+  static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
+};
+const Register<LogNormal_> log_normal__op;
+
+// ---- integers ------------------------------------------------------------------------------------
+
+namespace {
+
+struct IntRange {
+  int64_t low, high;  // what the dtype holds exactly, both inclusive
+  const char* name;
+};
+IntRange range_of(DType t) {
+  switch (t) {
+    case DType::UInt8: return {0, 255, "unsigned char"};
+    case DType::Int8: return {-128, 127, "signed char"};
+    case DType::Int16: return {-32768, 32767, "short"};
+    case DType::Int32: return {INT32_MIN, INT32_MAX, "int"};
+    case DType::Bool: return {0, 1, "bool"};
+    case DType::Float16: return {-2048, 2048, "Half"};
+    case DType::BFloat16: return {-256, 256, "BFloat16"};
+    case DType::Float32: return {-(int64_t(1) << 24), int64_t(1) << 24, "float"};
+    case DType::Float64: return {-(int64_t(1) << 53), int64_t(1) << 53, "double"};
+    default: return {INT64_MIN, INT64_MAX, "long"};
+  }
+}
+/// Moves the bounds of a floating dtype inwards, so that rounding cannot leave [from, to).
+void fit(DType t, int64_t& from, int64_t& to) {
+  dispatch<Join<Floats, Halves>>("random_", t, [&]<class T>(Tag<T>) {
+    const int digits = t == DType::Float16 ? 11 : t == DType::BFloat16 ? 8 : t == DType::Float32 ? 24 : 53;
+    auto rounded = [](int64_t v) { return static_cast<int64_t>(static_cast<double>(Scalar(v).to<T>())); };
+    auto step = [&](int64_t v) { return int64_t(1) << std::max(0, static_cast<int>(std::log2(std::fabs(static_cast<double>(v)))) - digits + 1); };
+    if (const int64_t p = rounded(from + 1); p < from) from = p + step(from + 1);
+    if (const int64_t p = rounded(to - 1); p >= to) to = p - step(to - 1);
+  });
+}
+
+}  // namespace
+
+// Integers in [from, to); without an end up to the largest of the dtype.
 struct Random_ {
   static constexpr auto schema = "random_.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor";
   static constexpr auto kind = Kind::Random;
-  static Tensor forward(const Tensor& self, int64_t from, std::optional<int64_t> to, Generator* g) {
-    BOLIDE_CHECK(to, "random_(from, None) is not built yet");
-    BOLIDE_CHECK(from < *to, "random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", *to);
-    return fill_random<RealTypes>("random_", self, g, [&]<class T>(Generator& gen, T* p, int64_t n, bool, Tag<T>) {
-      int64_t lo = from, hi = *to;
-      if constexpr (std::is_integral_v<T>) {
-        BOLIDE_CHECK(lo >= static_cast<int64_t>(std::numeric_limits<T>::lowest()), "from is out of bounds for ", type_name(self.dtype()));
-        BOLIDE_CHECK(hi - 1 <= static_cast<int64_t>(std::numeric_limits<T>::max()), "to - 1 is out of bounds for ", type_name(self.dtype()));
-      } else {
-        const auto b = random::fitting_bounds<T>(lo, hi);
-        lo = b.from, hi = b.to;
-      }
-      random::integers<T>(gen, p, n, static_cast<uint64_t>(hi) - static_cast<uint64_t>(lo), lo);
-    });
-  }
-  static const char* type_name(DType t) {
-    switch (t) {
-      case DType::UInt8: return "unsigned char";
-      case DType::Int8: return "signed char";
-      case DType::Int16: return "short";
-      case DType::Int32: return "int";
-      case DType::Bool: return "bool";
-      default: return "long";
+  static Tensor forward(const Tensor& self, int64_t from, std::optional<int64_t> end, Generator* g) {
+    const IntRange all = range_of(self.dtype());
+    const bool floating = is_floating(self.dtype());
+    if (!end) {
+      BOLIDE_CHECK(floating || from >= all.low, "from is out of bounds for ", all.name);
+      kernels(self).random_range(self, from, static_cast<uint64_t>(all.high) - static_cast<uint64_t>(from) + 1, g);
+      return self;
     }
+    int64_t to = *end;
+    BOLIDE_CHECK(from < to, "random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", to);
+    if (floating) fit(self.dtype(), from, to);
+    BOLIDE_CHECK(from < to, "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=", from, " >= to=", to);
+    BOLIDE_CHECK(floating || from >= all.low, "from is out of bounds for ", all.name);
+    BOLIDE_CHECK(floating || to - 1 <= all.high, "to - 1 is out of bounds for ", all.name);
+    kernels(self).random_range(self, from, static_cast<uint64_t>(to) - static_cast<uint64_t>(from), g);
+    return self;
   }
+  static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
 };
 const Register<Random_> random__op;
 struct RandomTo_ {
   static constexpr auto schema = "random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor";
   static constexpr auto kind = Kind::Random;
   static Tensor forward(const Tensor& self, int64_t to, Generator* g) { return Random_::forward(self, 0, to, g); }
+  static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
 };
 const Register<RandomTo_> random_to_op;
 struct RandomFull_ {
   static constexpr auto schema = "random_(Tensor self, *, Generator? generator=None) -> Tensor";
   static constexpr auto kind = Kind::Random;
   static Tensor forward(const Tensor& self, Generator* g) {
-    return fill_random<RealTypes>("random_", self, g, [&]<class T>(Generator& gen, T* p, int64_t n, bool, Tag<T>) { random::integers_full<T>(gen, p, n); });
+    kernels(self).random_fill(Fill::Integers, self, 0, 0, g);
+    return self;
   }
+  static Grads backward(const Call&, const Tensor& g) { return zeros_like(g); }
 };
 const Register<RandomFull_> random_full_op;
+
+// ---- new tensors ---------------------------------------------------------------------------------
 
 #define RANDOM_TAIL "*, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False, bool? requires_grad=False) -> Tensor"
 namespace {
@@ -193,13 +238,56 @@ struct Randperm {
   static Tensor forward(int64_t n, Generator* g, OptDType dtype, OptLayout, OptDevice device, OptBool, OptBool grad) {
     BOLIDE_CHECK(n >= 0, "n must be non-negative, got", n);
     const Tensor t = empty({n}, DType::Int64, device);
-    Generator& gen = generator_or_default(g);
-    random::randperm<int64_t>(gen, t.data<int64_t>(), n);
+    kernels(t).randperm(t, g);
     return finish(cast(t, dtype.value_or(DType::Int64)), grad);
   }
 };
 Tensor randperm(int64_t n) { return Randperm::forward(n, nullptr, {}, {}, {}, {}, {}); }
 const Register<Randperm> randperm_op;
+
+#define LIKE_TAIL "*, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False, bool? requires_grad=False, MemoryFormat? memory_format=None) -> Tensor"
+using OptFormat = std::optional<MemoryFormat>;
+
+struct RandLike {
+  static constexpr auto schema = "rand_like(Tensor self, " LIKE_TAIL;
+  static constexpr auto kind = Kind::Random;
+  static constexpr uint8_t home = kFunction;
+  static constexpr bool differentiable = false;
+  static Tensor forward(const Tensor& self, Generator* g, OptDType dtype, OptLayout, OptDevice device, OptBool, OptBool grad, OptFormat) {
+    return finish(Uniform_::forward(empty_like(self, dtype, device), 0, 1, g), grad);
+  }
+};
+const Register<RandLike> rand_like_op;
+struct RandnLike {
+  static constexpr auto schema = "randn_like(Tensor self, " LIKE_TAIL;
+  static constexpr auto kind = Kind::Random;
+  static constexpr uint8_t home = kFunction;
+  static constexpr bool differentiable = false;
+  static Tensor forward(const Tensor& self, Generator* g, OptDType dtype, OptLayout, OptDevice device, OptBool, OptBool grad, OptFormat) {
+    return finish(Normal_::forward(empty_like(self, dtype, device), 0, 1, g), grad);
+  }
+};
+const Register<RandnLike> randn_like_op;
+struct RandintLikeHigh {
+  static constexpr auto schema = "randint_like(Tensor self, int high, " LIKE_TAIL;
+  static constexpr auto kind = Kind::Random;
+  static constexpr uint8_t home = kFunction;
+  static constexpr bool differentiable = false;
+  static Tensor forward(const Tensor& self, int64_t high, Generator* g, OptDType dtype, OptLayout, OptDevice device, OptBool, OptBool grad, OptFormat) {
+    return finish(Random_::forward(empty_like(self, dtype, device), 0, high, g), grad);
+  }
+};
+const Register<RandintLikeHigh> randint_like_high_op;
+struct RandintLike {
+  static constexpr auto schema = "randint_like.low_dtype(Tensor self, int low, int high, " LIKE_TAIL;
+  static constexpr auto kind = Kind::Random;
+  static constexpr uint8_t home = kFunction;
+  static constexpr bool differentiable = false;
+  static Tensor forward(const Tensor& self, int64_t low, int64_t high, Generator* g, OptDType dtype, OptLayout, OptDevice device, OptBool, OptBool grad, OptFormat) {
+    return finish(Random_::forward(empty_like(self, dtype, device), low, high, g), grad);
+  }
+};
+const Register<RandintLike> randint_like_op;
 
 // x with a share p of its elements zeroed and the rest scaled by 1 / (1 - p).
 struct Dropout {
