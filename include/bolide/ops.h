@@ -309,8 +309,23 @@ std::tuple<Tensor, Tensor, Tensor> convolution_backward(const Tensor& grad_outpu
                                                         IntList dilation, bool transposed, IntList output_padding, int64_t groups,
                                                         IntList output_mask);
 Tensor constant_pad_nd(const Tensor& self, IntList pad, const Scalar& value = 0);
+Tensor max_pool1d(const Tensor& self, IntList kernel_size, IntList stride = {}, IntList padding = {0}, IntList dilation = {1},
+                  bool ceil_mode = false);
+Tensor avg_pool1d(const Tensor& self, IntList kernel_size, std::optional<IntList> stride = {}, IntList padding = {0},
+                  bool ceil_mode = false, bool count_include_pad = true, std::optional<int64_t> divisor_override = {});
+Tensor adaptive_avg_pool1d(const Tensor& self, IntList output_size);
 Tensor max_pool2d(const Tensor& self, IntList kernel_size, IntList stride = {}, IntList padding = {0, 0}, IntList dilation = {1, 1},
                   bool ceil_mode = false);
+Tensor avg_pool2d(const Tensor& self, IntList kernel_size, std::optional<IntList> stride = {}, IntList padding = {0, 0},
+                  bool ceil_mode = false, bool count_include_pad = true, std::optional<int64_t> divisor_override = {});
+Tensor adaptive_avg_pool2d(const Tensor& self, IntList output_size);
+Tensor max_pool3d(const Tensor& self, IntList kernel_size, IntList stride = {}, IntList padding = {0, 0, 0}, IntList dilation = {1, 1, 1},
+                  bool ceil_mode = false);
+Tensor avg_pool3d(const Tensor& self, IntList kernel_size, std::optional<IntList> stride = {}, IntList padding = {0, 0, 0},
+                  bool ceil_mode = false, bool count_include_pad = true, std::optional<int64_t> divisor_override = {});
+Tensor adaptive_avg_pool3d(const Tensor& self, IntList output_size);
+Tensor pool_scatter(const Tensor& grad_output, const Tensor& self, const Tensor& indices, int64_t dims);
+Tensor pool_gather(const Tensor& self, const Tensor& indices, int64_t dims);
 Tensor dropout(const Tensor& input, double p, bool train);
 
 // indexing

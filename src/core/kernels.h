@@ -12,6 +12,7 @@ namespace bolide {
 
 class Generator;
 struct ConvShape;
+struct PoolShape;
 
 /// Called for an empty entry: returns when `entry` belongs to the meta device, else throws.
 void missing_kernel(const char* name, const void* entry);
@@ -115,14 +116,18 @@ struct Kernels {
   // db [channels]: the sums of dy [n, channels, ...]
   Kernel<void(T dy, T db)> conv_bias_grad{"conv_bias_grad"};
 
-  // ---- pooling over the last one to three dimensions; indices (may be undefined) are flat positions in the input image
-  Kernel<void(T x, IntList kernel, IntList stride, IntList pad, IntList dilation, T y, T indices)> max_pool{"max_pool"};
-  Kernel<void(T dy, T indices, T dx)> max_pool_backward{"max_pool_backward"};
-  Kernel<void(T x, IntList kernel, IntList stride, IntList pad, bool count_pad, int64_t divisor, T y)> avg_pool{"avg_pool"};
-  Kernel<void(T dy, IntList kernel, IntList stride, IntList pad, bool count_pad, int64_t divisor, T dx)> avg_pool_backward{"avg_pool_backward"};
-  Kernel<void(T x, T y)> adaptive_avg_pool{"adaptive_avg_pool"};
-  Kernel<void(T dy, T dx)> adaptive_avg_pool_backward{"adaptive_avg_pool_backward"};
-  Kernel<void(T x, T y, T indices)> adaptive_max_pool{"adaptive_max_pool"};
+  // ---- pooling of contiguous images (PoolShape: core/pool_shape.h); indices are flat positions in the input image
+  Kernel<void(const PoolShape& s, T x, T y, T indices)> max_pool{"max_pool"};  // indices may be undefined
+  Kernel<void(const PoolShape& s, T x, T y, T indices)> adaptive_max_pool{"adaptive_max_pool"};
+  Kernel<void(const PoolShape& s, T x, T samples, T y, T indices)> fractional_max_pool{"fractional_max_pool"};
+  // y (of s.in) = 0; y[indices] += x, or = x without `add`; and x (of s.in) at indices
+  Kernel<void(const PoolShape& s, T x, T indices, bool add, T y)> pool_scatter{"pool_scatter"};
+  Kernel<void(const PoolShape& s, T x, T indices, T y)> pool_gather{"pool_gather"};
+  // divisor 0: the window's size, with padding when count_pad
+  Kernel<void(const PoolShape& s, T x, bool count_pad, int64_t divisor, T y)> avg_pool{"avg_pool"};
+  Kernel<void(const PoolShape& s, T dy, bool count_pad, int64_t divisor, T dx)> avg_pool_backward{"avg_pool_backward"};
+  Kernel<void(const PoolShape& s, T x, T y)> adaptive_avg_pool{"adaptive_avg_pool"};
+  Kernel<void(const PoolShape& s, T dy, T dx)> adaptive_avg_pool_backward{"adaptive_avg_pool_backward"};
 
   // ---- softmax, losses; all tensors contiguous
   Kernel<void(T x, int64_t dim, bool log, T y)> softmax{"softmax"};

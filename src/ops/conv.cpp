@@ -133,14 +133,6 @@ ConvShape shape_of(const Dims& x, const Dims& w, const Dims& y, const ConvArgs& 
   return s;
 }
 
-bool channels_last(const Tensor& t) {
-  const MemoryFormat f = t.dim() == 5 ? MemoryFormat::ChannelsLast3d : MemoryFormat::ChannelsLast;
-  return (t.dim() == 4 || t.dim() == 5) && t.is_contiguous(f) && !t.is_contiguous();
-}
-Tensor in_format_of(const Tensor& t, bool last) {
-  return last ? contiguous(t, t.dim() == 5 ? MemoryFormat::ChannelsLast3d : MemoryFormat::ChannelsLast) : t;
-}
-
 ConvArgs args_of(const Tensor& w, IntList stride, IntList padding, IntList dilation, bool transposed, IntList output_padding,
                  int64_t groups) {
   BOLIDE_CHECK(groups > 0, "non-positive groups is not supported");
@@ -180,14 +172,14 @@ struct ConvolutionBackward {
                  " and size ", sizes, ", got ", grad.dtype(), " and size ", grad.sizes());
     BOLIDE_CHECK(mask.size() == 3, "convolution_backward: output_mask must have three values");
     const ConvShape s = shape_of(input.sizes(), weight.sizes(), sizes, a);
-    const bool last = channels_last(input) || channels_last(weight);
+    const bool last = is_channels_last(input) || is_channels_last(weight);
     const Tensor g = contiguous(grad);
     Tensor dx, dw, db;
     if (mask[2]) db = Tensor::make({sizes[1]}, g.dtype(), g.device());
     if (mask[0]) dx = input_gradient(s, g, input, contiguous(conj(weight)), transposed);
     if (mask[1]) dw = weight_gradient(s, g, contiguous(conj(input)), weight, db, transposed);
     else if (mask[2]) kernels(g).conv_bias_grad(g, db);
-    return {mask[0] ? in_format_of(dx, last) : dx, mask[1] ? in_format_of(dw, last) : dw, db};
+    return {mask[0] ? as_channels_last(dx, last) : dx, mask[1] ? as_channels_last(dw, last) : dw, db};
   }
   static Tensor input_gradient(const ConvShape& s, const Tensor& g, const Tensor& x, const Tensor& w, bool transposed) {
     const Tensor dx = Tensor::make(x.sizes(), x.dtype(), x.device());
@@ -262,7 +254,7 @@ struct Convolution {
     const Tensor x = contiguous(input), w = contiguous(weight), b = bias.defined() ? contiguous(bias) : bias;
     if (transposed) kernels(y).conv_backward_data(s, x, w, b, y);
     else kernels(y).conv_forward(s, x, w, b, y);
-    return in_format_of(y, channels_last(input) || channels_last(weight));
+    return as_channels_last(y, is_channels_last(input) || is_channels_last(weight));
   }
   static void check_output_padding(const ConvArgs& a) {
     for (size_t i = 0; i < a.stride.size(); ++i)

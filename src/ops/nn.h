@@ -50,6 +50,15 @@ Tensor into(Out out, IntList sizes, DType dtype, Device device, F&& compute) {
   return r;
 }
 
+/// Pictures in channels-last order give results in that order.
+inline bool is_channels_last(const Tensor& t) {
+  const MemoryFormat f = t.dim() == 5 ? MemoryFormat::ChannelsLast3d : MemoryFormat::ChannelsLast;
+  return (t.dim() == 4 || t.dim() == 5) && t.is_contiguous(f) && !t.is_contiguous();
+}
+inline Tensor as_channels_last(const Tensor& t, bool last) {
+  return last ? contiguous(t, t.dim() == 5 ? MemoryFormat::ChannelsLast3d : MemoryFormat::ChannelsLast) : t;
+}
+
 enum Reduction : int64_t { kNone = 0, kMean = 1, kSum = 2 };
 
 /// A loss of each element as the reduction wants it.

@@ -1,4 +1,4 @@
-// Map: softmax, cross entropy | normalisations | pooling | embedding, dropout | sums | sort, top-k |
+// Map: softmax, cross entropy | normalisations | embedding, dropout | sums | sort, top-k |
 //      optimizer steps
 //
 // Kernels over contiguous rows on raw pointers, threaded and built for every instruction set. T is float,
@@ -75,23 +75,6 @@ void batch_norm_sums(const T* g, const T* x, Images s, const Compute<T>* mean, C
 template <class T>
 void batch_norm_dx(const T* g, const T* x, Images s, const Compute<T>* mean, const Compute<T>* mean_g,
                    const Compute<T>* slope, const Compute<T>* scale, T* dx);
-
-// ---- pooling (pool2d.cpp) ----------------------------------------------------------------------------------
-
-// planes is batch * channels; images are [planes, in_h, in_w] and [planes, out_h, out_w].
-struct Pool2d {
-  int64_t planes, in_h, in_w, out_h, out_w;
-  int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
-};
-// indices are positions in the input plane, as PyTorch's; null when not wanted. The first NaN wins.
-template <class T> void max_pool2d(const T* x, const Pool2d& p, T* y, int64_t* indices);
-template <class T> void max_pool2d_backward(const T* g, const int64_t* indices, const Pool2d& p, T* dx);
-// divisor 0 means the window's size (with padding when count_padding).
-template <class T> void avg_pool2d(const T* x, const Pool2d& p, bool count_padding, int64_t divisor, T* y);
-template <class T> void avg_pool2d_backward(const T* g, const Pool2d& p, bool count_padding, int64_t divisor, T* dx);
-// Uses planes, in_h, in_w, out_h, out_w only.
-template <class T> void adaptive_avg_pool2d(const T* x, const Pool2d& p, T* y);
-template <class T> void adaptive_avg_pool2d_backward(const T* g, const Pool2d& p, T* dx);
 
 // ---- embedding, dropout (embedding.cpp) ----------------------------------------------------------------------
 

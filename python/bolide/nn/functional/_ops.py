@@ -17,10 +17,6 @@ _HOMES = {
                   "leaky_relu_ log_sigmoid mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ "
                   "softshrink softplus threshold threshold_",
     "conv": "col2im im2col",
-    "pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d "
-            "adaptive_max_pool3d avg_pool1d avg_pool2d avg_pool3d fractional_max_pool2d fractional_max_pool3d max_pool1d "
-            "max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices max_unpool2d "
-            "max_unpool3d",
     "norm": "batch_norm embedding embedding_bag embedding_renorm_ group_norm instance_norm layer_norm rms_norm",
     "resize": "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
               "_upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d "

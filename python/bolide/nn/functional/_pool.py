@@ -24,14 +24,10 @@ avg_pool3d = direct("avg_pool3d")
 adaptive_avg_pool1d = direct("adaptive_avg_pool1d")
 
 
-def _stride(stride: Any) -> Any:
-    return [] if stride is None else stride
-
-
 def max_pool1d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                             ceil_mode: bool = False, return_indices: bool = False) -> tuple[Tensor, Tensor]:
     """Maxima of windows of (N, C, L), and where they were."""
-    return _ops.max_pool1d_with_indices(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
+    return _ops.max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
@@ -39,13 +35,13 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """Maxima of windows of (N, C, L) or (C, L); with their places when `return_indices`."""
     if return_indices:
         return max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return _ops.max_pool1d(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
+    return _ops.max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                             ceil_mode: bool = False, return_indices: bool = False) -> tuple[Tensor, Tensor]:
     """Maxima of windows of (N, C, H, W), and where they were."""
-    return _ops.max_pool2d_with_indices(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
+    return _ops.max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
@@ -53,13 +49,13 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """Maxima of windows of (N, C, H, W) or (C, H, W); with their places when `return_indices`."""
     if return_indices:
         return max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return _ops.max_pool2d(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
+    return _ops.max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool3d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                             ceil_mode: bool = False, return_indices: bool = False) -> tuple[Tensor, Tensor]:
     """Maxima of windows of (N, C, D, H, W), and where they were."""
-    return _ops.max_pool3d_with_indices(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
+    return _ops.max_pool3d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
@@ -67,17 +63,7 @@ def max_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """Maxima of windows of (N, C, D, H, W) or (C, D, H, W); with their places when `return_indices`."""
     if return_indices:
         return max_pool3d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return _ops.max_pool3d(input, kernel_size, _stride(stride), padding, dilation, ceil_mode)
-
-
-def _with_default(output_size: Any, sizes: Any) -> list[int]:
-    """An output size as a list; None keeps the input's size of that dimension."""
-    n = 1 if isinstance(output_size, int) else len(output_size)
-    if isinstance(output_size, int):
-        return output_size
-    if len(sizes) <= n:
-        raise ValueError(f"Input dimension should be at least {n + 1}")
-    return [s if o is None else o for o, s in zip(output_size, sizes[-n:], strict=True)]
+    return _ops.max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
@@ -91,11 +77,16 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
 
 
 def _grid(output_size: Any, sizes: Any, n: int) -> list[int]:
+    """An output size as a list; None keeps the input's size of that dimension."""
     if isinstance(output_size, int):
         return [output_size] * n
     if output_size is None:
         return list(sizes[-n:])
-    return _with_default(output_size, sizes)
+    if len(sizes) <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
+    if not len(output_size):
+        return []
+    return [s if o is None else o for o, s in zip(output_size, sizes[-len(output_size):], strict=True)]
 
 
 def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> tuple[Tensor, Tensor]:
@@ -135,7 +126,7 @@ def _lp_pool(pool: Any, input: Tensor, norm_type: float, kernel: list[int], stri
     count = 1
     for k in kernel:
         count *= k
-    mean = pool(input.pow(norm_type), kernel, _stride(stride), 0, ceil_mode)
+    mean = pool(input.pow(norm_type), kernel, stride, 0, ceil_mode)
     return (mean.sign() * _ops.relu(mean.abs())).mul(count).pow(1.0 / norm_type)
 
 
