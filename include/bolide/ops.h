@@ -324,6 +324,11 @@ Tensor max_pool3d(const Tensor& self, IntList kernel_size, IntList stride = {}, 
 Tensor avg_pool3d(const Tensor& self, IntList kernel_size, std::optional<IntList> stride = {}, IntList padding = {0, 0, 0},
                   bool ceil_mode = false, bool count_include_pad = true, std::optional<int64_t> divisor_override = {});
 Tensor adaptive_avg_pool3d(const Tensor& self, IntList output_size);
+Tensor layer_norm(const Tensor& input, IntList normalized_shape, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+Tensor rms_norm(const Tensor& input, IntList normalized_shape, const Tensor& weight = {}, std::optional<double> eps = {});
+Tensor group_norm(const Tensor& input, int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+Tensor batch_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, const Tensor& running_mean, const Tensor& running_var,
+                  bool training, double momentum, double eps);
 Tensor pool_scatter(const Tensor& grad_output, const Tensor& self, const Tensor& indices, int64_t dims);
 Tensor pool_gather(const Tensor& self, const Tensor& indices, int64_t dims);
 Tensor dropout(const Tensor& input, double p, bool train);

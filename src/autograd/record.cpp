@@ -113,7 +113,8 @@ void record_results(const OpInfo& op, const Value* args, Result& r) {
     const Tensor& t = outs[i];
     if (!t.defined()) continue;
     node->outputs_[i] = TensorMeta::of(t);
-    if (!is_differentiable(t.dtype()) || is_argument(op, args, t)) continue;
+    const bool has_gradient = i >= 32 || (op.gradient_outputs >> i & 1);
+    if (!is_differentiable(t.dtype()) || !has_gradient || is_argument(op, args, t)) continue;
     settle(op, args, t, r.kind == Result::Kind::List);
     set_history(t, owner, i);
   }

@@ -141,7 +141,8 @@ struct Kernels {
   Kernel<void(T dy, T x, T lse, T target, T weight, int64_t reduction, int64_t ignore_index, T total_weight, T dx)>
       cross_entropy_backward{"cross_entropy_backward"};
 
-  // ---- normalisations; statistics are in the compute type (float for halves); weight, bias may be undefined
+  // ---- normalisations of contiguous tensors; statistics are in the compute type (float for halves); weight, bias, gradients may
+  // be undefined. batch_norm_*: also dense in channels-last order, scales and shifts in the compute type
   Kernel<void(T x, int64_t n, T weight, T bias, double eps, T y, T mean, T rstd)> layer_norm{"layer_norm"};
   Kernel<void(T dy, T x, T mean, T rstd, T weight, int64_t n, T dx, T dw, T db)> layer_norm_backward{"layer_norm_backward"};
   Kernel<void(T x, int64_t n, T weight, double eps, T y, T rstd)> rms_norm{"rms_norm"};

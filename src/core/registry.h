@@ -51,6 +51,7 @@ struct OpInfo {
   bool differentiable = true; // false: results never have a history (comparisons, argmax)
   std::string node_name;      // "AddBackward0"
   SaveList saved;
+  uint32_t gradient_outputs = ~0u;  // bits of results that have a history
   uint32_t no_grad = 0;       // bits of arguments that must not require a gradient, as PyTorch's weights of nll_loss
   uint32_t tensor_args = 0, list_args = 0;  // bit i: argument i may be a tensor, is a list of tensors
   void (*invoke)(const OpInfo&, const Value* args, Out out, Result& r) = nullptr;
@@ -177,6 +178,7 @@ struct Register {
     else info.node_name = node_name_of(info.schema.name);
     if constexpr (requires { Op::saved; }) info.saved = Op::saved;
     if constexpr (requires { Op::no_grad; }) info.no_grad = Op::no_grad;
+    if constexpr (requires { Op::gradient_outputs; }) info.gradient_outputs = Op::gradient_outputs;
     if constexpr (requires(const Call& c, const Tensor& g) { Op::backward(c, g); })
       info.backward = [](const Call& c, std::span<const Tensor> g, Grads& r) {
         if (g[0].defined()) r = Op::backward(c, g[0]);
