@@ -307,17 +307,23 @@ struct GroupNorm {
   static constexpr auto saved = saves(in<0>, in<2>, in<3>, out<1>, out<2>);
   static Grads backward(const Call& c, std::span<const Tensor> g) {
     const Tensor x = c.in(0), w = c.has_tensor(2) ? c.in(2) : Tensor(), b = c.has_tensor(3) ? c.in(3) : Tensor();
-    const int64_t groups = c.integer(1), mask[] = {c.needs(0), w.defined() && c.needs(2), b.defined() && c.needs(3)};
+    const bool bias = b.defined() && c.needs(3), apart = bias && grad_enabled();  // the bias's gradient depends on g alone
+    const int64_t groups = c.integer(1), mask[] = {c.needs(0), w.defined() && c.needs(2), bias && !apart};
     Grads r;
     if (g[0].defined()) {
       auto [dx, dw, db] = call<GroupNormBackward>(g[0], x, c.out(1).detach(), c.out(2).detach(), w, b, groups, IntList(mask, 3));
       r.of[0] = dx, r.of[2] = dw, r.of[3] = db;
+      if (apart) {
+        Dims others{0};
+        for (int64_t d = 2; d < x.dim(); ++d) others.push_back(d);
+        r.of[3] = sum(g[0], std::optional<IntList>(others));
+      }
     }
-    if (c.needs(0) && (g[1].defined() || g[2].defined())) add_statistics(r.of[0], x, g[1], g[2], groups);
+    if (c.needs(0) && (g[1].defined() || g[2].defined())) add_statistics(r.of[0], c, x, g[1], g[2], groups);
     return r;
   }
   // The gradients of the statistics themselves: 1 / n of the mean's, -rstd^2 xhat / n of rstd's.
-  static void add_statistics(Tensor& dx, const Tensor& x, const Tensor& gmean, const Tensor& grstd, int64_t groups) {
+  static void add_statistics(Tensor& dx, const Call& c, const Tensor& x, const Tensor& gmean, const Tensor& grstd, int64_t groups) {
     const Groups s = groups_of(x, groups, {}, {});
     const DType t = compute_dtype(x.dtype());
     const Tensor v = reshape(cast(x, t), s.whole());
@@ -328,8 +334,7 @@ struct GroupNorm {
     };
     if (gmean.defined()) put(div(reshape(gmean, s.statistics()), n));
     if (!grstd.defined()) return;
-    const Tensor mean_of = mean(v, std::optional<IntList>(IntList{2, 3}), true), centred = sub(v, mean_of);
-    const Tensor rstd = rsqrt(mean(square(centred), std::optional<IntList>(IntList{2, 3}), true));
+    const Tensor centred = sub(v, reshape(c.out(1), s.statistics())), rstd = reshape(c.out(2), s.statistics());
     put(div(neg(mul(mul(reshape(grstd, s.statistics()), pow(rstd, 3)), centred)), n));
   }
 };

@@ -41,7 +41,11 @@ row(
     ref=_layer_norm,
     errors=[
         *_SHAPE_ERRORS,
-        Bad(lambda f: f(_ones(2, 3), [3], _ones(3).double()), RuntimeError, "expect parameter to have scalar type"),
+        Bad(
+            lambda f: f(_ones(2, 3), [3], _ones(3).double()),
+            RuntimeError,
+            "expect parameter to have scalar type",
+        ),
     ],
 )
 _FULL = calls(lambda m: (m(3, 4), [4], m(4), m(4), 1e-5), lambda m: (m(2, 3, 4), [3, 4], None, None, 1e-5))
@@ -129,7 +133,11 @@ row(
     ALL_FLOATS,
     second=False,
     errors=[
-        Bad(lambda f: f(_ones(2, 4, 3), None, None, 2, 4, 4, 2, 1e-5), RuntimeError, "do not fit an input of size")
+        Bad(
+            lambda f: f(_ones(2, 4, 3), None, None, 2, 4, 4, 2, 1e-5),
+            RuntimeError,
+            "do not fit an input of size",
+        )
     ],
 )
 
@@ -174,9 +182,21 @@ row(
     ALL_FLOATS,
     ref=_batch_norm,
     errors=[
-        Bad(lambda f: _call(f, _ones(2, 3), mean=_ones(2)), RuntimeError, "running_mean should contain 3 elements not 2"),
-        Bad(lambda f: _call(f, _ones(2, 3), w=_ones(2)), RuntimeError, "weight should contain 3 elements not 2"),
-        Bad(lambda f: _call(f, _ones(2, 3), training=False), RuntimeError, "running_mean must be defined in evaluation"),
+        Bad(
+            lambda f: _call(f, _ones(2, 3), mean=_ones(2)),
+            RuntimeError,
+            "running_mean should contain 3 elements not 2",
+        ),
+        Bad(
+            lambda f: _call(f, _ones(2, 3), w=_ones(2)),
+            RuntimeError,
+            "weight should contain 3 elements not 2",
+        ),
+        Bad(
+            lambda f: _call(f, _ones(2, 3), training=False),
+            RuntimeError,
+            "running_mean must be defined in evaluation",
+        ),
         Bad(lambda f: _call(f, _ones(3)), RuntimeError, "at least a 2-d input"),
         Bad(lambda f: _call(f, _ones(2, 3).long()), NotImplementedError, "not implemented for 'Long'"),
     ],

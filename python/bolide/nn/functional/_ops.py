@@ -17,7 +17,7 @@ _HOMES = {
                   "leaky_relu_ log_sigmoid mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ "
                   "softshrink softplus threshold threshold_",
     "conv": "col2im im2col",
-    "norm": "batch_norm embedding embedding_bag embedding_renorm_ group_norm instance_norm layer_norm rms_norm",
+    "norm": "embedding embedding_bag embedding_renorm_",
     "resize": "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
               "_upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d "
               "upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler "
