@@ -3,6 +3,8 @@
 
 namespace bolide {
 
+Tensor silu_backward(const Tensor& grad_output, const Tensor& self);
+
 struct ReluOp : SameUnary<ReluOp> {
   static constexpr auto schema = "relu(Tensor self) -> Tensor";
   BOLIDE_EXPR(At, T operator()(T x) const { return x <= T(0) ? T(0) : x; })
@@ -42,7 +44,7 @@ struct ThresholdBackward {
   }
   static constexpr auto saved = saves(in<1>);
   static Grads backward(const Call& c, const Tensor& g) {
-    return Grads(threshold_backward(g, c.in(1), c.number(2)), Tensor());
+    return Grads(c.needs(0) ? threshold_backward(g, c.in(1), c.number(2)) : Tensor(), c.needs(1) ? zeros_like(g) : Tensor());
   }
 };
 Tensor threshold_backward(const Tensor& grad, const Tensor& self, const Scalar& threshold) {
@@ -50,16 +52,36 @@ Tensor threshold_backward(const Tensor& grad, const Tensor& self, const Scalar& 
 }
 const Register<ThresholdBackward> threshold_backward_op;
 
+// g (s + x s (1 - s)) with s = sigmoid(x).
+struct SiluBackward {
+  static constexpr auto schema = "silu_backward(Tensor grad_output, Tensor self) -> Tensor";
+  static constexpr auto home = kInternal;
+  static constexpr uint8_t variants = 0;
+  BOLIDE_EXPR(At, T operator()(T g, T x) const {
+    const T s = fn::sigmoid(x);
+    return g * s * (T(1) + x * (T(1) - s));
+  })
+  static Tensor forward(const Tensor& g, const Tensor& x) {
+    const DType t = promote(g.dtype(), x.dtype());
+    return iter::map<At, Join<Floats, Complexes>>("silu_backward", Out{}, t, t, {g, conj(x)});
+  }
+  static constexpr auto saved = saves(in<0>, in<1>);
+  static Grads backward(const Call& c, const Tensor& gg) {
+    const Tensor x = c.in(1), s = sigmoid(x), bend = mul(s, add(neg(s), 1));
+    const Tensor second = mul(bend, add(mul(x, add(mul(s, -2), 1)), 2));
+    return Grads(c.needs(0) ? silu_backward(gg, x) : Tensor(), c.needs(1) ? mul(mul(gg, c.in(0)), conj(second)) : Tensor());
+  }
+};
+Tensor silu_backward(const Tensor& g, const Tensor& x) { return call<SiluBackward>(g, x); }
+const Register<SiluBackward> silu_backward_op;
+
 // x * sigmoid(x).
-struct Silu : FloatUnary<Silu, Floats> {
+struct Silu : FloatUnary<Silu> {
   static constexpr auto schema = "silu(Tensor self) -> Tensor";
   static constexpr auto home = kInternal;
   BOLIDE_EXPR(At, T operator()(T x) const { return x / (T(1) + fn::exp(-x)); })
   static constexpr auto saved = saves(in<0>);
-  static Grads backward(const Call& c, const Tensor& g) {
-    const Tensor x = c.in(0), s = sigmoid(x);
-    return mul(g, mul(s, add(mul(x, add(neg(s), 1)), 1)));
-  }
+  static Grads backward(const Call& c, const Tensor& g) { return silu_backward(g, c.in(0)); }
 };
 Tensor silu(const Tensor& self) { return call<Silu>(self); }
 const Register<Silu> silu_op;
@@ -82,24 +104,68 @@ struct Gelu {
 Tensor gelu(const Tensor& self, Str approximate) { return call<Gelu>(self, approximate); }
 const Register<Gelu> gelu_op;
 
+// g times Phi(x) + x phi(x), or the same of the approximation: one pass.
 struct GeluBackward {
   static constexpr auto schema = "gelu_backward(Tensor grad_output, Tensor self, *, str approximate='none') -> Tensor";
-  static constexpr auto kind = Kind::Composed;
   static constexpr auto home = kInternal;
+  static constexpr uint8_t variants = 0;
+  BOLIDE_EXPR(Exact, T operator()(T g, T x) const {
+    const T cdf = T(0.5) * (T(1) + fn::erf(x * T(0.7071067811865476)));
+    return g * (cdf + x * T(0.3989422804014327) * fn::exp(T(-0.5) * x * x));
+  })
+  BOLIDE_EXPR(Approximate, T operator()(T g, T x) const {
+    const T square = x * x;
+    const T u = fn::tanh(T(0.7978845608028654) * x * (T(1) + T(0.044715) * square));
+    const T du = (T(1) - u * u) * T(0.7978845608028654) * (T(1) + T(0.134145) * square);
+    return g * T(0.5) * (T(1) + u + x * du);
+  })
   static Tensor forward(const Tensor& g, const Tensor& x, Str approximate) {
-    if (approximate == "tanh") {
-      const double k = 0.7978845608028654, a = 0.044715;
-      const Tensor x2 = square(x), u = tanh(mul(mul(x, add(mul(x2, a), 1)), k));
-      const Tensor du = mul(add(neg(square(u)), 1), mul(add(mul(x2, 3 * a), 1), k));
-      return mul(g, add(mul(add(u, 1), 0.5), mul(mul(x, du), 0.5)));
-    }
-    const Tensor cdf = mul(add(erf(mul(x, M_SQRT1_2)), 1), 0.5);
-    const Tensor pdf = mul(exp(mul(square(x), -0.5)), 0.3989422804014327);
-    return mul(g, add(cdf, mul(x, pdf)));
+    const DType t = promote(g.dtype(), x.dtype());
+    if (approximate == "tanh") return iter::map<Approximate, Floats>("gelu_backward", Out{}, t, t, {g, x});
+    BOLIDE_CHECK(approximate == "none", "approximate argument must be either none or tanh.");
+    return iter::map<Exact, Floats>("gelu_backward", Out{}, t, t, {g, x});
+  }
+  static constexpr auto saved = saves(in<0>, in<1>);
+  static Grads backward(const Call& c, const Tensor& gg) {
+    const Tensor x = c.in(1);
+    Grads r;
+    if (c.needs(0)) r.of[0] = gelu_backward(gg, x, c.text(2));
+    if (c.needs(1)) r.of[1] = mul(mul(gg, c.in(0)), c.text(2) == "tanh" ? bend_of_tanh(x) : bend_of_erf(x));
+    return r;
+  }
+  static Tensor bend_of_erf(const Tensor& x) {  // phi(x) (2 - x^2)
+    const Tensor square_x = square(x);
+    return mul(mul(exp(mul(square_x, -0.5)), 0.3989422804014327), add(neg(square_x), 2));
+  }
+  static Tensor bend_of_tanh(const Tensor& x) {  // z = k (x + a x^3): (1 - u^2) (z' + x (z'' / 2 - u z'^2))
+    const double k = 0.7978845608028654, a = 0.044715;
+    const Tensor x2 = square(x), u = tanh(mul(mul(x, add(mul(x2, a), 1)), k));
+    const Tensor z1 = mul(add(mul(x2, 3 * a), 1), k), half_z2 = mul(x, 3 * k * a);
+    return mul(add(neg(square(u)), 1), add(z1, mul(x, sub(half_z2, mul(u, square(z1))))));
   }
 };
 Tensor gelu_backward(const Tensor& g, const Tensor& x, Str approximate) { return call<GeluBackward>(g, x, approximate); }
 const Register<GeluBackward> gelu_backward_op;
+
+// g above 0, negative_slope * g below.
+struct LeakyReluBackward {
+  static constexpr auto schema = "leaky_relu_backward(Tensor grad_output, Tensor self, Scalar negative_slope) -> Tensor";
+  static constexpr auto home = kInternal;
+  static constexpr uint8_t variants = 0;
+  BOLIDE_EXPR(At, T slope;
+    T operator()(T g, T x) const { return x > T(0) ? g : g * slope; })
+  static Tensor forward(const Tensor& g, const Tensor& x, const Scalar& slope) {
+    const DType t = promote(g.dtype(), x.dtype());
+    return iter::map<At, Floats>("leaky_relu_backward", Out{}, t, t, {g, x}, slope);
+  }
+  static constexpr auto saved = saves(in<1>);
+  static Grads backward(const Call& c, const Tensor& gg);
+};
+static Tensor leaky_relu_backward(const Tensor& g, const Tensor& x, const Scalar& slope) { return call<LeakyReluBackward>(g, x, slope); }
+Grads LeakyReluBackward::backward(const Call& c, const Tensor& gg) {
+  return Grads(c.needs(0) ? leaky_relu_backward(gg, c.in(1), c.number(2)) : Tensor(), c.needs(1) ? zeros_like(gg) : Tensor());
+}
+const Register<LeakyReluBackward> leaky_relu_backward_op;
 
 // x above 0, negative_slope * x below.
 struct LeakyRelu {
@@ -112,7 +178,7 @@ struct LeakyRelu {
   }
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) {
-    return where(gt(c.in(0), 0), g, mul(g, c.number(1)));
+    return leaky_relu_backward(g, c.in(0), c.number(1));
   }
 };
 Tensor leaky_relu(const Tensor& self, const Scalar& slope) { return call<LeakyRelu>(self, slope); }
@@ -153,6 +219,28 @@ struct Softplus {
 };
 const Register<Softplus> softplus_op;
 
+// g inside (min_val, max_val), else 0.
+struct HardtanhBackward {
+  static constexpr auto schema = "hardtanh_backward(Tensor grad_output, Tensor self, Scalar min_val, Scalar max_val) -> Tensor";
+  static constexpr auto home = kInternal;
+  static constexpr uint8_t variants = 0;
+  BOLIDE_EXPR(At, T lo, hi;
+    T operator()(T g, T x) const { return x <= lo || x >= hi ? T(0) : g; })
+  static Tensor forward(const Tensor& g, const Tensor& x, const Scalar& lo, const Scalar& hi) {
+    const DType t = promote(g.dtype(), x.dtype());
+    return iter::map<At, Floats>("hardtanh_backward", Out{}, t, t, {g, x}, lo, hi);
+  }
+  static constexpr auto saved = saves(in<1>);
+  static Grads backward(const Call& c, const Tensor& gg);
+};
+static Tensor hardtanh_backward(const Tensor& g, const Tensor& x, const Scalar& lo, const Scalar& hi) {
+  return call<HardtanhBackward>(g, x, lo, hi);
+}
+Grads HardtanhBackward::backward(const Call& c, const Tensor& gg) {
+  return Grads(c.needs(0) ? hardtanh_backward(gg, c.in(1), c.number(2), c.number(3)) : Tensor(), c.needs(1) ? zeros_like(gg) : Tensor());
+}
+const Register<HardtanhBackward> hardtanh_backward_op;
+
 // x clipped to [min_val, max_val].
 struct Hardtanh {
   static constexpr auto schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor";
@@ -164,8 +252,7 @@ struct Hardtanh {
   }
   static constexpr auto saved = saves(in<0>);
   static Grads backward(const Call& c, const Tensor& g) {
-    const Tensor x = c.in(0);
-    return masked_fill(g, logical_or(le(x, c.number(1)), ge(x, c.number(2))), 0);
+    return hardtanh_backward(g, c.in(0), c.number(1), c.number(2));
   }
 };
 const Register<Hardtanh> hardtanh_op;

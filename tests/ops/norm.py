@@ -59,11 +59,6 @@ def _statistics(x, axes):
     return mean, (((v - mean) ** 2).mean(axes, True) + 1e-5).rsqrt()
 
 
-def _differentiable(op, *arguments):
-    """A backward op whose statistics follow its input, so that differences see what the derivative must hold."""
-    return lambda *args: getattr(torch._C._ops, op)(*args)
-
-
 def _layer_slopes(m: Make) -> Samples:
     x = m(3, 4)
     mean, rstd = (m._move(t) if m.device != "cpu" else t for t in _statistics(m(3, 4, grad=False), [1]))
