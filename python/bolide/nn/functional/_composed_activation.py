@@ -69,27 +69,6 @@ def hardswish(input: Any) -> Any:
     return (x * ops.hardtanh(x + 3, 0, 6) / 6).to(input.dtype)
 
 
-def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    return bolide.where((input >= -lambd) & (input <= lambd), bolide.zeros_like(input), input)
-
-
-def softshrink(input: Any, lambd: float = 0.5) -> Any:
-    if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    moved = bolide.where(input > lambd, input - lambd, input + lambd)
-    return bolide.where((input >= -lambd) & (input <= lambd), input * 0, moved)
-
-
-def threshold(input: Any, threshold: float, value: float) -> Any:
-    return bolide.where(input <= threshold, bolide.full_like(input, value), input)
-
-
-def log_sigmoid(input: Any) -> Any:
-    x = _lift(input)
-    low = bolide.where(x < 0, x, bolide.zeros_like(x))
-    return (low - bolide.log1p(bolide.exp(-x.abs()))).to(input.dtype)
-
-
 def prelu(input: Any, weight: Any) -> Any:
     if input.dtype != weight.dtype:
         raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}")
@@ -142,4 +121,4 @@ leaky_relu_ = _in_place(_leaky_relu)
 elu_ = _in_place(_elu)
 hardtanh_ = _in_place(lambda x, *a: ops.hardtanh(x, *a))
 selu_, celu_, mish_, hardsigmoid_ = _in_place(selu), _in_place(celu), _in_place(mish), _in_place(hardsigmoid)
-hardswish_, threshold_, rrelu_ = _in_place(hardswish), _in_place(threshold), _in_place(rrelu)
+hardswish_, rrelu_ = _in_place(hardswish), _in_place(rrelu)

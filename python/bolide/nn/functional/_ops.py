@@ -13,9 +13,9 @@ from bolide import _C
 
 # Which file holds the composed form of an op.
 _HOMES = {
-    "activation": "celu celu_ elu elu_ glu hardshrink hardsigmoid hardsigmoid_ hardswish hardswish_ hardtanh hardtanh_ "
-                  "leaky_relu_ log_sigmoid mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ "
-                  "softshrink softplus threshold threshold_",
+    "activation": "celu celu_ elu elu_ glu hardsigmoid hardsigmoid_ hardswish hardswish_ hardtanh hardtanh_ "
+                  "leaky_relu_ mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ "
+                  "softplus",
     "conv": "col2im im2col",
     "norm": "embedding embedding_bag embedding_renorm_",
     "resize": "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
