@@ -6,26 +6,13 @@ from typing import Any
 
 import bolide
 
+from ._ops import ops
+
 
 def _check_indices(name: str, indices: Any) -> None:
     if indices.dtype not in (bolide.int64, bolide.int32):
         raise RuntimeError(f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
                            f"but got {indices.type()} instead (while checking arguments for {name})")
-
-
-def embedding(weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Any:
-    if weight.dim() != 2:
-        raise RuntimeError("'weight' must be 2-D")
-    _check_indices("embedding", indices)
-    if sparse or scale_grad_by_freq:
-        raise NotImplementedError("embedding: sparse gradients and scale_grad_by_freq are not built")
-    flat = indices.reshape(-1).long()
-    if flat.numel() and weight.device.type != "meta" and not bool(((flat >= 0) & (flat < weight.shape[0])).all()):
-        raise IndexError("index out of range in self")
-    out = weight.index_select(0, flat).reshape([*indices.shape, weight.shape[1]])
-    if padding_idx >= 0 and out.requires_grad:
-        out = bolide.where((indices == padding_idx).unsqueeze(-1), out.detach(), out)
-    return out
 
 
 def embedding_renorm_(weight: Any, indices: Any, max_norm: float, norm_type: float) -> Any:
@@ -54,7 +41,7 @@ def embedding_bag(weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: b
     ends = starts[1:] + [indices.numel()]
     if include_last_offset:
         starts, ends = starts[:-1], ends[:-1]
-    rows = embedding(weight, indices)
+    rows = ops.embedding(weight, indices)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(-1)
     keep = [i != padding_idx for i in indices.tolist()] if padding_idx >= 0 else None

@@ -17,7 +17,7 @@ _HOMES = {
                   "leaky_relu_ mish mish_ prelu relu_ rrelu rrelu_ selu selu_ silu_ "
                   "softplus",
     "conv": "col2im im2col",
-    "norm": "embedding embedding_bag embedding_renorm_",
+    "norm": "embedding_bag embedding_renorm_",
     "resize": "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
               "_upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d "
               "upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler "
