@@ -193,6 +193,7 @@ PyObject* py_tensor(PyObject*, PyObject* args, PyObject* kw) {
     BOLIDE_CHECK_AS(TypeError, !dtype || dtype == Py_None || is_dtype(dtype), "tensor(): argument 'dtype' must be torch.dtype, not ", dtype ? Py_TYPE(dtype)->tp_name : "");
     Tensor t = tensor_from(data, dtype && dtype != Py_None ? OptDType(dtype_of(dtype)) : std::nullopt,
                            device && device != Py_None ? std::optional<Device>(device_of(device)) : std::nullopt);
+    BOLIDE_CHECK(!requires_grad || is_differentiable(t.dtype()), "Only Tensors of floating point and complex dtype can require gradients");
     if (requires_grad) t.set_requires_grad(true);
     return wrap(t);
   });

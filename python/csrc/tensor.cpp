@@ -187,6 +187,7 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kw) {
     PyTypeObject* type = tensor_class(cls);
     BOLIDE_CHECK_AS(TypeError, is_tensor(data), "_make_subclass(): argument 'data' (position 2) must be Tensor, not ", type_name(data));
     Tensor t = unwrap(data).alias();
+    BOLIDE_CHECK(!requires_grad || is_differentiable(t.dtype()), "Only Tensors of floating point and complex dtype can require gradients");
     if (requires_grad) t.set_requires_grad(true);
     return wrap_as(type, std::move(t));
   });

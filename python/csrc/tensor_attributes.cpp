@@ -30,6 +30,7 @@ PyObject* get_cdata(PyObject* self) { return PyLong_FromVoidPtr(SELF.impl()); }
 PyObject* get_requires_grad(PyObject* self) { return PyBool_FromLong(SELF.requires_grad()); }
 void set_requires_grad(PyObject* self, PyObject* v) {
   BOLIDE_CHECK(v && PyBool_Check(v), "requires_grad must be a bool");
+  BOLIDE_CHECK(v == Py_False || is_differentiable(SELF.dtype()), "only Tensors of floating point and complex dtype can require gradients");
   const_cast<Tensor&>(SELF).set_requires_grad(v == Py_True);
 }
 PyObject* get_grad(PyObject* self) {

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
-from ..._modes import _Mode
+from ..._modes import _DecoratorContextManager
 
 __all__ = [
     "SDPBackend",
@@ -74,7 +74,7 @@ def _cur_sdpa_kernel_backends(with_priority: bool = False) -> list[SDPBackend]:
     return [b for b in (_state.order if with_priority else _TOLD) if b in _state.allowed]
 
 
-class sdpa_kernel(_Mode):
+class sdpa_kernel(_DecoratorContextManager):
     """Inside, attention uses only the given implementations; also usable as a decorator.
 
     Args:
