@@ -6,15 +6,19 @@
 #include <string_view>
 
 #include "bolide/error.h"
+#include "bolide/float8.h"
 #include "bolide/half.h"
 
 namespace bolide {
 
 enum class DType : int8_t {
-  UInt8 = 0, Int8 = 1, Int16 = 2, Int32 = 3, Int64 = 4, Float16 = 5, Float32 = 6, Float64 = 7,
-  Complex64 = 9, Complex128 = 10, Bool = 11, BFloat16 = 15,
+  UInt8 = 0, Int8 = 1, Int16 = 2, Int32 = 3, Int64 = 4, Float16 = 5, Float32 = 6, Float64 = 7, Complex32 = 8,
+  Complex64 = 9, Complex128 = 10, Bool = 11, QInt8 = 12, QUInt8 = 13, QInt32 = 14, BFloat16 = 15, QUInt4x2 = 16, QUInt2x4 = 17,
+  Bits1x8 = 18, Bits2x4 = 19, Bits4x2 = 20, Bits8 = 21, Bits16 = 22, Float8_e5m2 = 23, Float8_e4m3fn = 24, Float8_e5m2fnuz = 25,
+  Float8_e4m3fnuz = 26, UInt16 = 27, UInt32 = 28, UInt64 = 29, UInt1 = 30, UInt2, UInt3, UInt4, UInt5, UInt6, UInt7, Int1 = 37, Int2,
+  Int3, Int4, Int5, Int6, Int7, Float8_e8m0fnu = 44, Float4_e2m1fn_x2 = 45,
 };
-inline constexpr int kDTypeSlots = 16;  // one more than the largest number
+inline constexpr int kDTypeSlots = 46;  // one more than the largest number
 
 inline constexpr DType kUInt8 = DType::UInt8, kInt8 = DType::Int8, kInt16 = DType::Int16, kInt32 = DType::Int32,
                        kInt64 = DType::Int64, kHalf = DType::Float16, kFloat = DType::Float32,
@@ -23,17 +27,26 @@ inline constexpr DType kUInt8 = DType::UInt8, kInt8 = DType::Int8, kInt16 = DTyp
 
 /// Bytes of one element.
 constexpr int64_t item_size(DType t) {
-  constexpr int8_t sizes[kDTypeSlots] = {1, 1, 2, 4, 8, 2, 4, 8, 4, 8, 16, 1, 0, 0, 0, 2};
+  constexpr int8_t sizes[kDTypeSlots] = {1, 1, 2, 4, 8, 2, 4, 8, 4, 8, 16, 1, 1, 1, 4, 2, 1, 1, 1, 1, 1, 1, 2,
+                                         1, 1, 1, 1, 2, 4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   return sizes[static_cast<int>(t)];
 }
-constexpr bool is_complex(DType t) { return t == DType::Complex64 || t == DType::Complex128; }
-constexpr bool is_floating(DType t) {
-  return t == DType::Float16 || t == DType::Float32 || t == DType::Float64 || t == DType::BFloat16;
-}
+constexpr bool is_complex(DType t) { return static_cast<unsigned>(t) - 8u < 3u; }
+constexpr bool is_float8(DType t) { return static_cast<unsigned>(t) - 23u < 4u || t == DType::Float8_e8m0fnu; }
 constexpr bool is_half(DType t) { return t == DType::Float16 || t == DType::BFloat16; }
+constexpr bool is_floating(DType t) {
+  return is_half(t) || t == DType::Float32 || t == DType::Float64 || is_float8(t) || t == DType::Float4_e2m1fn_x2;
+}
 constexpr bool is_differentiable(DType t) { return is_floating(t) || is_complex(t); }
-constexpr bool is_integral(DType t) { return static_cast<int>(t) <= 4; }  // without bool
-constexpr bool is_signed(DType t) { return t != DType::UInt8 && t != DType::Bool; }
+/// uint16, uint32, uint64: stored, converted and compared, but of little arithmetic.
+constexpr bool is_wide_unsigned(DType t) { return static_cast<unsigned>(t) - 27u < 3u; }
+constexpr bool is_integral(DType t) { return static_cast<int>(t) <= 4 || is_wide_unsigned(t); }  // without bool
+/// Names of types that hold no numbers here: quantised ones, bits, integers of less than a byte.
+constexpr bool is_opaque(DType t) {
+  const int i = static_cast<int>(t);
+  return (i >= 12 && i <= 14) || (i >= 16 && i <= 22) || (i >= 30 && i <= 43) || i == 45;
+}
+constexpr bool is_signed(DType t) { return t != DType::UInt8 && t != DType::Bool && !is_wide_unsigned(t); }
 /// 0 bool, 1 integer, 2 float, 3 complex: the order of type promotion.
 constexpr int category(DType t) { return t == DType::Bool ? 0 : is_integral(t) ? 1 : is_complex(t) ? 3 : 2; }
 /// "float32", as in torch.float32.
@@ -49,9 +62,12 @@ constexpr bool can_cast(DType from, DType to) {
   return category(from) <= category(to) || (category(from) == 2 && category(to) == 3);
 }
 constexpr DType real_of(DType t) {
-  return t == DType::Complex64 ? DType::Float32 : t == DType::Complex128 ? DType::Float64 : t;
+  return t == DType::Complex32 ? DType::Float16 : t == DType::Complex64 ? DType::Float32 : t == DType::Complex128 ? DType::Float64 : t;
 }
-constexpr DType complex_of(DType t) { return t == DType::Float64 || t == DType::Complex128 ? DType::Complex128 : DType::Complex64; }
+constexpr DType complex_of(DType t) {
+  if (t == DType::Float16 || t == DType::Complex32) return DType::Complex32;
+  return t == DType::Float64 || t == DType::Complex128 ? DType::Complex128 : DType::Complex64;
+}
 
 DType default_dtype();
 void set_default_dtype(DType t);
@@ -73,6 +89,15 @@ template <> inline constexpr DType dtype_of<double> = DType::Float64;
 template <> inline constexpr DType dtype_of<complex64> = DType::Complex64;
 template <> inline constexpr DType dtype_of<complex128> = DType::Complex128;
 template <> inline constexpr DType dtype_of<bool> = DType::Bool;
+template <> inline constexpr DType dtype_of<uint16_t> = DType::UInt16;
+template <> inline constexpr DType dtype_of<uint32_t> = DType::UInt32;
+template <> inline constexpr DType dtype_of<uint64_t> = DType::UInt64;
+template <> inline constexpr DType dtype_of<complex32> = DType::Complex32;
+template <> inline constexpr DType dtype_of<Float8_e5m2> = DType::Float8_e5m2;
+template <> inline constexpr DType dtype_of<Float8_e4m3fn> = DType::Float8_e4m3fn;
+template <> inline constexpr DType dtype_of<Float8_e5m2fnuz> = DType::Float8_e5m2fnuz;
+template <> inline constexpr DType dtype_of<Float8_e4m3fnuz> = DType::Float8_e4m3fnuz;
+template <> inline constexpr DType dtype_of<Float8_e8m0fnu> = DType::Float8_e8m0fnu;
 
 /// A set of C++ element types; `visit` calls f(Tag<T>{}) for the one that `t` names.
 template <class... T>
@@ -95,7 +120,15 @@ using Halves = Types<Half, BFloat16>;
 using Complexes = Types<complex64, complex128>;
 using Bools = Types<bool>;
 using RealTypes = Join<Ints, Floats, Halves, Bools>;
-using AllTypes = Join<Ints, Floats, Halves, Complexes, Bools>;
+using AllTypes = Join<Ints, Floats, Halves, Complexes, Bools>;  // what kernels compute in or through float
+/// Stored and converted; kernels compute in a plain type in their place.
+using StorageTypes = Types<uint16_t, uint32_t, uint64_t, complex32, Float8_e5m2, Float8_e4m3fn, Float8_e5m2fnuz, Float8_e4m3fnuz,
+                           Float8_e8m0fnu>;
+/// The plain type that computes in place of a stored one; other types stand for themselves.
+constexpr DType plain_type(DType t) {
+  if (is_wide_unsigned(t)) return DType::Int64;
+  return t == DType::Complex32 ? DType::Complex64 : is_float8(t) ? DType::Float32 : t;
+}
 
 /// f(Tag<T>{}) for `t`, or a NotImplementedError that names the op: PyTorch's `"op" not implemented for 'X'`.
 template <class List, class F>
@@ -122,6 +155,6 @@ const char* name(DeviceType t);
 inline std::ostream& operator<<(std::ostream& s, Device d) { return s << d.str(); }
 
 enum class MemoryFormat : int8_t { Contiguous = 0, Preserve = 1, ChannelsLast = 2, ChannelsLast3d = 3 };
-enum class LayoutKind : int8_t { Strided = 0, SparseCoo = 1 };
+enum class LayoutKind : int8_t { Strided = 0, SparseCoo = 1, SparseCsr, SparseCsc, SparseBsr, SparseBsc, Mkldnn, Jagged };
 
 }  // namespace bolide

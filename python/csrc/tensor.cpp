@@ -121,6 +121,26 @@ int meta_init(PyObject* cls, PyObject* args, PyObject* kw) {
   return 0;
 }
 
+// The type is called Tensor in messages, as PyTorch's is; its module is a matter of the metaclass.
+PyObject* meta_get_module(PyObject* cls, void*) {
+  if (cls == reinterpret_cast<PyObject*>(&TensorType)) return PyUnicode_FromString("bolide");
+  PyObject* m = PyDict_GetItemString(reinterpret_cast<PyTypeObject*>(cls)->tp_dict, "__module__");
+  return m ? Py_NewRef(m) : PyUnicode_FromString("builtins");
+}
+int meta_set_module(PyObject* cls, PyObject* value, void*) {
+  if (!value) {
+    PyErr_SetString(PyExc_TypeError, "a class has a module");
+    return -1;
+  }
+  PyType_Modified(reinterpret_cast<PyTypeObject*>(cls));
+  return PyDict_SetItemString(reinterpret_cast<PyTypeObject*>(cls)->tp_dict, "__module__", value);
+}
+PyGetSetDef meta_getset[] = {{"__module__", meta_get_module, meta_set_module, nullptr, nullptr}, {}};
+PyObject* meta_repr(PyObject* cls) {
+  if (cls == reinterpret_cast<PyObject*>(&TensorType)) return PyUnicode_FromString("<class 'torch.Tensor'>");
+  return PyType_Type.tp_repr(cls);
+}
+
 }  // namespace
 
 PyObject* wrap_as(PyTypeObject* type, Tensor t) {
@@ -270,13 +290,15 @@ PyMethodDef module_methods[] = {{"_add_method", add_method, METH_VARARGS, nullpt
 
 }  // namespace
 
-PyTypeObject TensorType = {.ob_base = PyVarObject_HEAD_INIT(nullptr, 0) .tp_name = "bolide.Tensor", .tp_basicsize = sizeof(PyTensor),
+PyTypeObject TensorType = {.ob_base = PyVarObject_HEAD_INIT(nullptr, 0) .tp_name = "Tensor", .tp_basicsize = sizeof(PyTensor),
                            .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
                            .tp_doc = "A multi-dimensional array of one dtype, with automatic differentiation."};
 
 void init_tensor(PyObject* m) {
   TensorMeta.tp_base = &PyType_Type;
   TensorMeta.tp_init = meta_init;
+  TensorMeta.tp_repr = meta_repr;
+  TensorMeta.tp_getset = meta_getset;
   check(PyType_Ready(&TensorMeta));
   Py_SET_TYPE(&TensorType, &TensorMeta);
   TensorType.tp_new = tensor_new;

@@ -42,16 +42,34 @@ PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(nam
 PyObject* dtype_is_float(PyObject* o, void*) { return PyBool_FromLong(is_floating(reinterpret_cast<PyDType*>(o)->value)); }
 PyObject* dtype_is_complex(PyObject* o, void*) { return PyBool_FromLong(is_complex(reinterpret_cast<PyDType*>(o)->value)); }
 PyObject* dtype_is_signed(PyObject* o, void*) {
-  const DType t = reinterpret_cast<PyDType*>(o)->value;
-  return PyBool_FromLong(t != DType::UInt8 && t != DType::Bool);
+  return guard([&] {
+    const DType t = reinterpret_cast<PyDType*>(o)->value;
+    BOLIDE_CHECK(!(t >= DType::Bits1x8 && t <= DType::Bits16), "Bits types are undefined");
+    return PyBool_FromLong(is_signed(t) && !(t >= DType::UInt1 && t <= DType::UInt7) && t != DType::QUInt8);
+  });
 }
 PyObject* dtype_itemsize(PyObject* o, void*) { return PyLong_FromLongLong(item_size(reinterpret_cast<PyDType*>(o)->value)); }
 PyObject* dtype_to_real(PyObject* o, PyObject*) { return wrap(real_of(reinterpret_cast<PyDType*>(o)->value)); }
-PyObject* dtype_to_complex(PyObject* o, PyObject*) { return wrap(complex_of(reinterpret_cast<PyDType*>(o)->value)); }
+PyObject* dtype_to_complex(PyObject* o, PyObject*) {
+  return guard([&] {
+    const DType t = reinterpret_cast<PyDType*>(o)->value;
+    BOLIDE_CHECK(is_complex(t) || (is_floating(t) && item_size(t) > 1), "Unknown Complex ScalarType for ", legacy_name(t));
+    return wrap(complex_of(t));
+  });
+}
+/// f32, i8, u16: as graphs are printed.
+PyObject* dtype_abbr(PyObject* o, void*) {
+  const DType t = reinterpret_cast<PyDType*>(o)->value;
+  if (t == DType::Bool) return PyUnicode_FromString("b8");
+  if (t == DType::BFloat16) return PyUnicode_FromString("bf16");
+  const char kind = is_complex(t) ? 'c' : is_floating(t) ? 'f' : is_signed(t) ? 'i' : 'u';
+  return PyUnicode_FromFormat("%c%d", kind, static_cast<int>(item_size(t) * 8));
+}
 PyGetSetDef dtype_getset[] = {{"is_floating_point", dtype_is_float, nullptr, nullptr, nullptr},
                               {"is_complex", dtype_is_complex, nullptr, nullptr, nullptr},
                               {"is_signed", dtype_is_signed, nullptr, nullptr, nullptr},
-                              {"itemsize", dtype_itemsize, nullptr, nullptr, nullptr}, {}};
+                              {"itemsize", dtype_itemsize, nullptr, nullptr, nullptr},
+                              {"abbr", dtype_abbr, nullptr, nullptr, nullptr}, {}};
 PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, nullptr},
                                {"to_real", dtype_to_real, METH_NOARGS, nullptr},
                                {"to_complex", dtype_to_complex, METH_NOARGS, nullptr}, {}};
@@ -73,6 +91,7 @@ DType dtype_of(PyObject* o) {
 // ---- device ----------------------------------------------------------------------------------
 
 namespace {
+thread_local std::optional<Device> t_default_device;
 Device device_value(PyObject* o) { return reinterpret_cast<PyDevice*>(o)->value; }
 PyObject* device_new(PyTypeObject*, PyObject* args, PyObject* kw) {
   return guard([&]() -> PyObject* {
@@ -112,7 +131,45 @@ PyObject* device_reduce(PyObject* o, PyObject*) {
   return Py_BuildValue("(O(si))", &DeviceType_, name(d.type), int(d.index));
 }
 PyGetSetDef device_getset[] = {{"type", device_type, nullptr, nullptr, nullptr}, {"index", device_index, nullptr, nullptr, nullptr}, {}};
-PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
+std::vector<std::optional<Device>>& device_stack() {
+  static thread_local std::vector<std::optional<Device>> stack;
+  return stack;
+}
+/// `with device:` makes it the device of factories that name none.
+PyObject* device_enter(PyObject* o, PyObject*) {
+  device_stack().push_back(t_default_device);
+  t_default_device = device_value(o);
+  return Py_NewRef(o);
+}
+PyObject* device_exit(PyObject*, PyObject*) {
+  if (!device_stack().empty()) {
+    t_default_device = device_stack().back();
+    device_stack().pop_back();
+  }
+  Py_RETURN_NONE;
+}
+/// A device as a decorator: the function runs inside of it.
+PyObject* device_call(PyObject* self, PyObject* args, PyObject*) {
+  PyObject* function;
+  if (!PyArg_ParseTuple(args, "O", &function)) return nullptr;
+  Object wrap_with(PyObject_GetAttrString(Object(PyImport_ImportModule("bolide._modes")).get(), "_inside"));
+  return wrap_with ? PyObject_CallFunctionObjArgs(wrap_with.get(), self, function, nullptr) : nullptr;
+}
+PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {"__enter__", device_enter, METH_NOARGS, nullptr},
+                                {"__exit__", device_exit, METH_VARARGS, nullptr}, {}};
+
+/// _set_default_device(device or None) and _get_default_device()
+PyObject* set_default(PyObject*, PyObject* d) {
+  return guard([&]() -> PyObject* {
+    if (d == Py_None) t_default_device = std::nullopt;
+    else t_default_device = device_of(d);
+    if (t_default_device && t_default_device->is_cpu()) t_default_device = std::nullopt;
+    Py_RETURN_NONE;
+  });
+}
+PyObject* get_default(PyObject*, PyObject*) { return wrap(t_default_device ? *t_default_device : Device()); }
+PyMethodDef device_functions[] = {{"_set_default_device", set_default, METH_O, nullptr},
+                                  {"get_default_device", get_default, METH_NOARGS, "The device of factories that name none."}, {}};
 }  // namespace
 
 PyObject* wrap(Device d) {
@@ -130,8 +187,13 @@ Device device_of(PyObject* o) {
 // ---- layout, memory format -------------------------------------------------------------------
 
 namespace {
+constexpr const char* kLayouts[] = {"strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "_mkldnn", "jagged"};
+PyObject* layout_reduce(PyObject* o, PyObject*) {
+  return PyUnicode_FromString(kLayouts[static_cast<int>(reinterpret_cast<PyLayout*>(o)->value)]);
+}
+PyMethodDef layout_methods[] = {{"__reduce__", layout_reduce, METH_NOARGS, nullptr}, {}};
 PyObject* layout_repr(PyObject* o) {
-  return PyUnicode_FromString(reinterpret_cast<PyLayout*>(o)->value == LayoutKind::Strided ? "torch.strided" : "torch.sparse_coo");
+  return PyUnicode_FromFormat("torch.%s", kLayouts[static_cast<int>(reinterpret_cast<PyLayout*>(o)->value)]);
 }
 PyObject* g_strided;
 const char* format_name(MemoryFormat f) {
@@ -287,9 +349,6 @@ std::string type_name(PyObject* o) {
   const std::string_view n = Py_TYPE(o)->tp_name;
   return std::string(n.starts_with("bolide.") ? n.substr(n.rfind('.') + 1) : n);
 }
-namespace {
-thread_local std::optional<Device> t_default_device;
-}
 const Device* default_device() { return t_default_device ? &*t_default_device : nullptr; }
 
 // ---- numbers ---------------------------------------------------------------------------------
@@ -350,8 +409,10 @@ void init_types(PyObject* m) {
   DTypeType.tp_repr = dtype_repr, DTypeType.tp_getset = dtype_getset, DTypeType.tp_methods = dtype_methods;
   DeviceType_.tp_new = device_new, DeviceType_.tp_repr = device_repr, DeviceType_.tp_str = device_str;
   DeviceType_.tp_richcompare = device_compare, DeviceType_.tp_hash = device_hash;
+  DeviceType_.tp_call = device_call;
+  check(PyModule_AddFunctions(m, device_functions));
   DeviceType_.tp_getset = device_getset, DeviceType_.tp_methods = device_methods;
-  LayoutType.tp_repr = layout_repr;
+  LayoutType.tp_repr = layout_repr, LayoutType.tp_methods = layout_methods;
   FormatType.tp_repr = format_repr, FormatType.tp_methods = format_methods;
   SizeType.tp_base = &PyTuple_Type, SizeType.tp_new = size_new, SizeType.tp_repr = size_repr, SizeType.tp_methods = size_methods;
   size_sequence.sq_concat = size_concat, size_sequence.sq_repeat = size_repeat;
@@ -368,19 +429,19 @@ void init_types(PyObject* m) {
     check(PyDict_SetItemString(t.type->tp_dict, "__module__", module.get()));
     check(PyModule_AddObjectRef(m, t.name, reinterpret_cast<PyObject*>(t.type)));
   }
-  AllTypes::visit(DType::Float32, [](auto) {});
-  const DType all[] = {DType::UInt8, DType::Int8, DType::Int16, DType::Int32, DType::Int64, DType::Float16, DType::Float32, DType::Float64,
-                       DType::Complex64, DType::Complex128, DType::Bool, DType::BFloat16};
-  for (DType t : all) {
+  for (int i = 0; i < kDTypeSlots; ++i) {
+    const DType t = static_cast<DType>(i);
     auto* o = PyObject_New(PyDType, &DTypeType);
     o->value = t;
-    g_dtypes[static_cast<int>(t)] = reinterpret_cast<PyObject*>(o);
+    g_dtypes[i] = reinterpret_cast<PyObject*>(o);
     check(PyModule_AddObjectRef(m, name(t), reinterpret_cast<PyObject*>(o)));
   }
-  auto* strided = PyObject_New(PyLayout, &LayoutType);
-  strided->value = LayoutKind::Strided;
-  g_strided = reinterpret_cast<PyObject*>(strided);
-  check(PyModule_AddObjectRef(m, "strided", g_strided));
+  for (int i = 0; i < static_cast<int>(std::size(kLayouts)); ++i) {
+    auto* o = PyObject_New(PyLayout, &LayoutType);
+    o->value = static_cast<LayoutKind>(i);
+    if (i == 0) g_strided = reinterpret_cast<PyObject*>(o);
+    check(PyModule_AddObjectRef(m, kLayouts[i], reinterpret_cast<PyObject*>(o)));
+  }
   for (auto f : {MemoryFormat::Contiguous, MemoryFormat::Preserve, MemoryFormat::ChannelsLast, MemoryFormat::ChannelsLast3d}) {
     auto* o = PyObject_New(PyFormat, &FormatType);
     o->value = f;

@@ -6,32 +6,42 @@
 namespace bolide {
 
 const char* name(DType t) {
-  static constexpr const char* names[kDTypeSlots] = {"uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
-                                                     "?", "complex64", "complex128", "bool", "?", "?", "?", "bfloat16"};
+  static constexpr const char* names[kDTypeSlots] = {
+      "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex32", "complex64", "complex128", "bool", "qint8",
+      "quint8", "qint32", "bfloat16", "quint4x2", "quint2x4", "bits1x8", "bits2x4", "bits4x2", "bits8", "bits16", "float8_e5m2",
+      "float8_e4m3fn", "float8_e5m2fnuz", "float8_e4m3fnuz", "uint16", "uint32", "uint64", "uint1", "uint2", "uint3", "uint4", "uint5",
+      "uint6", "uint7", "int1", "int2", "int3", "int4", "int5", "int6", "int7", "float8_e8m0fnu", "float4_e2m1fn_x2"};
   return names[static_cast<int>(t)];
 }
 const char* legacy_name(DType t) {
-  static constexpr const char* names[kDTypeSlots] = {"Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double",
-                                                     "?", "ComplexFloat", "ComplexDouble", "Bool", "?", "?", "?", "BFloat16"};
+  static constexpr const char* names[kDTypeSlots] = {
+      "Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double", "ComplexHalf", "ComplexFloat", "ComplexDouble", "Bool", "QInt8",
+      "QUInt8", "QInt32", "BFloat16", "QUInt4x2", "QUInt2x4", "Bits1x8", "Bits2x4", "Bits4x2", "Bits8", "Bits16", "Float8_e5m2",
+      "Float8_e4m3fn", "Float8_e5m2fnuz", "Float8_e4m3fnuz", "UInt16", "UInt32", "UInt64", "UInt1", "UInt2", "UInt3", "UInt4", "UInt5",
+      "UInt6", "UInt7", "Int1", "Int2", "Int3", "Int4", "Int5", "Int6", "Int7", "Float8_e8m0fnu", "Float4_e2m1fn_x2"};
   return names[static_cast<int>(t)];
+}
+
+static DType promote_ints(DType a, DType b) {
+  BOLIDE_CHECK(!is_wide_unsigned(a) && !is_wide_unsigned(b), "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote ",
+               legacy_name(a), " and ", legacy_name(b));
+  if (a != DType::UInt8 && b != DType::UInt8) return static_cast<DType>(std::max(static_cast<int>(a), static_cast<int>(b)));
+  const DType other = a == DType::UInt8 ? b : a;
+  return other == DType::Int8 ? DType::Int16 : other;
 }
 
 DType promote(DType a, DType b) {
   if (a == b) return a;
+  BOLIDE_CHECK(!is_float8(a) && !is_float8(b), "Promotion for Float8 Types is not supported, attempted to promote ", legacy_name(a), " and ",
+               legacy_name(b));
   const int ca = category(a), cb = category(b);
   if (ca != cb) {
     const DType hi = ca > cb ? a : b, lo = ca > cb ? b : a;
-    // a complex of at least the float's precision
-    if (category(hi) == 3 && lo == DType::Float64) return DType::Complex128;
-    return hi;
+    if (category(hi) != 3 || category(lo) != 2) return hi;
+    const DType wanted = complex_of(lo);  // a complex of at least the float's precision
+    return item_size(wanted) > item_size(hi) ? wanted : hi;
   }
-  if (ca == 1) {
-    if (a == DType::UInt8 || b == DType::UInt8) {
-      const DType s = a == DType::UInt8 ? b : a;
-      return s == DType::Int8 ? DType::Int16 : s;
-    }
-    return static_cast<DType>(std::max(static_cast<int>(a), static_cast<int>(b)));
-  }
+  if (ca == 1) return promote_ints(a, b);
   if (ca == 2 && is_half(a) && is_half(b)) return DType::Float32;
   return item_size(a) > item_size(b) ? a : b;
 }

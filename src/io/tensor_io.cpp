@@ -11,7 +11,7 @@ constexpr size_t kMaxRank = 64;
 
 std::optional<DType> dtype_named(std::string_view text) {
   for (int i = 0; i < kDTypeSlots; ++i)
-    if (const DType t = static_cast<DType>(i); item_size(t) != 0 && i != 8 && name(t) == text) return t;
+    if (const DType t = static_cast<DType>(i); !is_opaque(t) && name(t) == text) return t;
   return {};
 }
 

@@ -11,11 +11,24 @@ void convert(DType to, char* d, int64_t ds, DType from, const char* s, int64_t s
   if (ds == item_size(to) && ss == item_size(from)) return loop(d, s, n);
   for (int64_t i = 0; i < n; ++i) loop(d + i * ds, s + i * ss, 1);
 }
+static void fail_opaque(DType t) {
+  BOLIDE_CHECK_AS(NotImplementedError, !is_opaque(t), "elements of dtype ", t, " cannot be read or written one by one");
+}
 void store_scalar(DType t, char* dst, const Scalar& v) {
-  AllTypes::visit(t, [&]<class T>(Tag<T>) { *reinterpret_cast<T*>(dst) = v.to<T>(); });
+  if (AllTypes::visit(t, [&]<class T>(Tag<T>) { *reinterpret_cast<T*>(dst) = v.to<T>(); })) return;
+  fail_opaque(t);
+  alignas(16) char plain[16];  // a type that is only stored
+  store_scalar(plain_type(t), plain, v);
+  cpu::cast_loop(t, plain_type(t))(dst, plain, 1);
 }
 Scalar load_scalar(DType t, const char* src) {
   Scalar s;
+  if (plain_type(t) != t) {
+    alignas(16) char plain[16];
+    cpu::cast_loop(plain_type(t), t)(plain, src, 1);
+    return load_scalar(plain_type(t), plain);
+  }
+  fail_opaque(t);
   AllTypes::visit(t, [&]<class T>(Tag<T>) {
     const T v = *reinterpret_cast<const T*>(src);
     if constexpr (std::is_same_v<T, bool>) s = Scalar(v);
@@ -49,8 +62,8 @@ bool fits(const Scalar& v) {
   }
 }
 const char* cpp_name(DType t) {
-  static constexpr const char* names[kDTypeSlots] = {"uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "float", "double", "?",
-                                                     "c10::complex<float>", "c10::complex<double>", "bool", "?", "?", "?", "c10::BFloat16"};
+  static constexpr const char* names[kDTypeSlots] = {"uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "float", "double",
+                                                     "c10::complex<c10::Half>", "c10::complex<float>", "c10::complex<double>", "bool", "?", "?", "?", "c10::BFloat16"};
   return names[static_cast<int>(t)];
 }
 

@@ -92,6 +92,7 @@ template <class List>
 constexpr DType computed_in(DType t) {
   auto has = [](DType x) { return List::has(x); };
   if (has(t)) return t;
+  if (plain_type(t) != t) return computed_in<List>(plain_type(t));
   if (is_half(t)) return has(DType::Float32) ? DType::Float32 : DType::Float64;
   if (t == DType::Float32) return DType::Float64;
   if (t == DType::Complex64) return DType::Complex128;

@@ -17,7 +17,7 @@
 namespace bolide::cpu {
 
 CastLoop cast_loop(DType to, DType from) {
-  const CastLoop loop = BOLIDE_PICK(pick_cast(to, from));
+  const CastLoop loop = StorageTypes::has(to) || StorageTypes::has(from) ? storage_cast(to, from) : BOLIDE_PICK(pick_cast(to, from));
   if (!loop) throw Error(std::string("cast: no conversion from ") + name(from) + " to " + name(to));
   return loop;
 }

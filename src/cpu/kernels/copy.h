@@ -18,6 +18,8 @@ void cast_serial(DType to, void* dst, DType from, const void* src, int64_t n);
 // The loop that does it, for those who cast block by block.
 using CastLoop = void (*)(void* dst, const void* src, int64_t n);
 CastLoop cast_loop(DType to, DType from);
+// The same where one of the two is a type that is only stored; null for opaque types.
+CastLoop storage_cast(DType to, DType from);
 
 // n copies of one element of `size` bytes (1, 2, 4, 8 or 16).
 void fill(void* dst, const void* element, int64_t size, int64_t n);
