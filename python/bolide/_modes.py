@@ -162,3 +162,14 @@ class inference_mode(_DecoratorContextManager):
 def typename(obj):
     """'torch.autograd.grad_mode.set_grad_enabled' and the like."""
     return f"torch.autograd.grad_mode.{type(obj).__name__}"
+
+
+def _inside(scope, function):
+    """``function``, run inside of ``scope``: a device used as a decorator."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        with scope:
+            return function(*args, **kwargs)
+
+    return wrapper

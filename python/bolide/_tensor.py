@@ -14,16 +14,12 @@ def _method(function):
 @_method
 def type(self, dtype=None, non_blocking=False):
     """The type's name such as 'torch.FloatTensor', or the values as another dtype."""
+    from . import _legacy
+
     if dtype is None:
-        return "torch." + _LEGACY[self.dtype]
-    if isinstance(dtype, str):
-        dtype = next(k for k, v in _LEGACY.items() if dtype.endswith("." + v))
-    return self.to(dtype)
-
-
-_LEGACY = {_C.float32: "FloatTensor", _C.float64: "DoubleTensor", _C.float16: "HalfTensor", _C.bfloat16: "BFloat16Tensor",
-           _C.uint8: "ByteTensor", _C.int8: "CharTensor", _C.int16: "ShortTensor", _C.int32: "IntTensor", _C.int64: "LongTensor",
-           _C.bool: "BoolTensor", _C.complex64: "ComplexFloatTensor", _C.complex128: "ComplexDoubleTensor"}
+        return _legacy.type_name(self)
+    dtype, device = _legacy.target(dtype)
+    return self.to(device or self.device, dtype)
 
 
 @_method
@@ -49,6 +45,13 @@ def __array__(self, dtype=None, copy=None):
 
 
 _add_method("__array_priority__", 1000)
+
+
+@_method
+def __array_wrap__(self, array, context=None, return_scalar=False):
+    if array.dtype == bool:
+        array = array.astype("uint8")
+    return _C.from_numpy(array) if array.shape else _C.tensor(array)
 
 
 @_method
