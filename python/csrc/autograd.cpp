@@ -283,7 +283,7 @@ PyObject* set_threads(PyObject*, PyObject* n) {
 PyObject* promote_types(PyObject*, PyObject* args) {
   PyObject *a, *b;
   if (!PyArg_ParseTuple(args, "O!O!", &DTypeType, &a, &DTypeType, &b)) return nullptr;
-  return wrap(promote(dtype_of(a), dtype_of(b)));
+  return guard([&] { return wrap(promote(dtype_of(a), dtype_of(b))); });
 }
 PyObject* can_cast_(PyObject*, PyObject* args, PyObject* kw) {
   PyObject *a, *b;
