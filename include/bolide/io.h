@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
-#include <vector>
 
+#include "bolide/ordered_dict.h"
 #include "bolide/tensor.h"
 
 namespace bolide {
@@ -20,9 +19,6 @@ class FileError : public Error {
   Kind kind;
   int error_number;  // errno of NotFound and System
 };
-
-/// Names and tensors in the order of the file: a state dict.
-using TensorDict = std::vector<std::pair<std::string, Tensor>>;
 
 struct SaveOptions {
   int64_t alignment = 64;  // every record starts at a multiple of this, a power of two

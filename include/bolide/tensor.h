@@ -23,6 +23,8 @@ class IntList : public std::span<const int64_t> {
   IntList() = default;
   IntList(std::initializer_list<int64_t> v) : span(v.begin(), v.size()) {}
   IntList(const std::vector<int64_t>& v) : span(v) {}
+  /// A list of one: `x.sum(1)`. Like every list, only for the length of a call.
+  IntList(const int64_t& one) : span(&one, 1) {}
   template <class D> requires requires(const D& d) { d.is_dims(); }
   IntList(const D& d) : span(d.data(), d.size()) {}
 };
@@ -196,6 +198,8 @@ class Tensor {
   /// The same values without history; shares memory and version.
   Tensor detach() const;
   Tensor& detach_();
+  /// Makes this tensor, and whoever else holds it, show the values, shape, dtype and memory of `t`: Python's `.data = t`.
+  void set_data(const Tensor& t) const;
 
   /// The value of a one-element tensor. Throws when there are more.
   Scalar item() const;

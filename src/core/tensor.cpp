@@ -171,6 +171,14 @@ Tensor Tensor::alias(bool tracked) const {
   return t;
 }
 
+void Tensor::set_data(const Tensor& t) const {
+  TensorImpl& i = *p_;
+  const TensorImpl& n = *t.p_;
+  i.storage = n.storage, i.sizes = n.sizes, i.strides = n.strides, i.offset = n.offset;
+  i.dtype = n.dtype, i.device = n.device;
+  i.refresh();
+}
+
 int64_t Tensor::size(int64_t d) const { return p_->sizes[static_cast<size_t>(wrap_dim(d, dim()))]; }
 int64_t Tensor::stride(int64_t d) const { return p_->strides[static_cast<size_t>(wrap_dim(d, dim()))]; }
 

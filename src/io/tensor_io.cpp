@@ -1,7 +1,5 @@
 // Map: tensors on storages | reading tensors from the object tree | writing tensors | the public functions
-#include <unordered_map>
-
-#include "io/archive.h"
+#include "io/tensor_pickle.h"
 
 namespace bolide {
 namespace io {
@@ -56,155 +54,132 @@ Tensor view_storage(const std::string& file, const Ref<Storage>& storage, DType 
   return t;
 }
 
+// ---- reading -----------------------------------------------------------------------------------
+Tensor TensorReader::tensor(PickleId i, int depth) {
+  if (!p_.is(i, PickleKind::Call) || !p_.is(p_.body(i).callable, PickleKind::Global)) return {};
+  return rebuild(p_.global(p_.body(i).callable).full, p_.body(p_.body(i).args).items, depth);
+}
+
+void TensorReader::dictionary(PickleId i, const std::string& prefix, TensorDict& out) {
+  const std::vector<PickleId>& items = p_.body(i).items;
+  for (size_t k = 0; k + 1 < items.size(); k += 2) {
+    if (!p_.is(items[k], PickleKind::String)) continue;
+    const std::string key = prefix + std::string(p_[items[k]].view());
+    if (is_dictionary(items[k + 1])) {
+      if (!open_.insert(items[k + 1]).second) file_fail(archive_.name(), "a dictionary that contains itself");
+      dictionary(items[k + 1], key + '.', out);
+      open_.erase(items[k + 1]);
+    } else if (Tensor t = tensor(items[k + 1])) {
+      out.emplace_back(key, std::move(t));
+    }
+    if (out.size() > p_.nodes.size()) file_fail(archive_.name(), "dictionaries that repeat themselves without end");
+  }
+}
+
+bool TensorReader::is_dictionary(PickleId i) const { return p_.is(i, PickleKind::Dict) || p_.is_call(i, "collections.OrderedDict"); }
+
+Tensor TensorReader::rebuild(const std::string& f, const std::vector<PickleId>& args, int depth) {
+  if (depth > kMaxWrapped) file_fail(archive_.name(), "damaged: tensors wrapped in tensors");
+  if (f == "torch._utils._rebuild_tensor_v2" || f == "torch._utils._rebuild_tensor") return plain(args, {});
+  if (f == "torch._utils._rebuild_tensor_v3") {
+    if (args.size() < 7 || !p_.is(args[6], PickleKind::Global)) damaged(f);
+    return plain(args, p_.global(args[6]).full);
+  }
+  if (f == "torch._utils._rebuild_parameter" || f == "torch._utils._rebuild_parameter_with_state") {
+    if (args.size() < 2) damaged(f);
+    const bool wants = p_.is(args[1], PickleKind::Bool) && p_[args[1]].integer;
+    const Tensor inner = tensor(args[0], depth + 1);
+    if (!inner) damaged(f);
+    return set_grad(inner.alias(), wants);
+  }
+  if (f == "torch._tensor._rebuild_from_type_v2") {
+    if (args.size() < 3 || !p_.is(args[0], PickleKind::Global) || !p_.is(args[2], PickleKind::Tuple)) damaged(f);
+    return rebuild(p_.global(args[0]).full, p_.body(args[2]).items, depth + 1);
+  }
+  if (f.starts_with("torch._utils._rebuild_")) file_fail(archive_.name(), "holds a tensor made by ", f, ": not supported");
+  return {};
+}
+
+// (storage, offset, sizes, strides[, requires_grad, hooks[, dtype or metadata]])
+Tensor TensorReader::plain(const std::vector<PickleId>& args, std::string dtype) {
+  if (args.size() < 4 || !p_.is(args[0], PickleKind::Persistent) || !p_.is(args[1], PickleKind::Int)) damaged("a tensor");
+  const size_t metadata = dtype.empty() ? 6 : 7;
+  if (args.size() > metadata && p_.is(args[metadata], PickleKind::Dict) && !p_.body(args[metadata]).items.empty())
+    file_fail(archive_.name(), "holds a tensor that is conjugated or negated lazily: not supported");
+  const StorageEntry& e = archive_.storage(args[0]);
+  const std::string_view type = dtype.empty() ? std::string_view(e.dtype) : std::string_view(dtype).substr(dtype.find('.') + 1);
+  const auto t = dtype_named(type);
+  if (!t) file_fail(archive_.name(), "holds a tensor of type '", type, "': not supported");
+  Ref<Storage>& s = loaded_[e.key];
+  if (!s) s = archive_.load(e);
+  const bool grad = args.size() > 4 && p_.is(args[4], PickleKind::Bool) && p_[args[4]].integer;
+  return set_grad(view_storage(archive_.name(), s, *t, p_[args[1]].integer, numbers(args[2]), numbers(args[3])), grad);
+}
+Tensor TensorReader::set_grad(Tensor t, bool wants) const {
+  if (wants && !is_differentiable(t.dtype())) file_fail(archive_.name(), "damaged: a tensor of ", t.dtype(), " requires grad");
+  if (wants) t.set_requires_grad(true);
+  return t;
+}
+std::vector<int64_t> TensorReader::numbers(PickleId i) const {
+  if (p_.is_call(i, "torch.Size")) {
+    const auto& args = p_.body(p_.body(i).args).items;
+    if (args.size() != 1) damaged("a size");
+    i = args[0];
+  }
+  if (!p_.is(i, PickleKind::Tuple) && !p_.is(i, PickleKind::List)) damaged("a size");
+  std::vector<int64_t> out;
+  for (const PickleId x : p_.body(i).items) {
+    if (!p_.is(x, PickleKind::Int)) damaged("a size");
+    out.push_back(p_[x].integer);
+  }
+  return out;
+}
+void TensorReader::damaged(std::string_view what) const {
+  file_fail(archive_.name(), "damaged: wrong arguments of ", what);
+}
+
+// ---- writing -----------------------------------------------------------------------------------
+void TensorWriter::tensor(const Tensor& t) {
+  BOLIDE_CHECK_AS(ValueError, t.defined(), "save: an undefined tensor cannot be saved");
+  BOLIDE_CHECK_AS(NotImplementedError, !t.device().is_meta(), "save: tensors on the meta device have no values to save");
+  const Tensor cpu = t.device().is_cpu() ? t : t.to(Device());
+  pickle.global("torch._utils", "_rebuild_tensor_v2");
+  pickle.mark();
+  storage(cpu, t);
+  pickle.integer(cpu.storage_offset());
+  pickle.integers(cpu.sizes().data(), cpu.sizes().size());
+  pickle.integers(cpu.strides().data(), cpu.strides().size());
+  pickle.boolean(t.requires_grad());
+  ordered_dict();
+  pickle.tuple();
+  pickle.reduce();
+}
+void TensorWriter::ordered_dict() {
+  pickle.global("collections", "OrderedDict");
+  pickle.empty_tuple();
+  pickle.reduce();
+}
+void TensorWriter::storage(const Tensor& cpu, const Tensor& t) {
+  const auto [it, fresh] = keys_.try_emplace(t.storage().get(), Key{storages.size(), t.dtype()});
+  BOLIDE_CHECK(it->second.dtype == t.dtype(), "Cannot save multiple tensors or storages that view the same data as "
+               "different types (", it->second.dtype, " and ", t.dtype(), ")");
+  const Storage& s = *cpu.storage();
+  if (fresh) {
+    storages.push_back({s.data, s.bytes});
+    kept_.push_back(cpu);
+  }
+  const std::string type = storage_class_of(name(t.dtype()));
+  pickle.mark();
+  pickle.string("storage");
+  pickle.global("torch", type.substr(6));
+  pickle.string(std::to_string(it->second.index));
+  pickle.string(t.device().is_cpu() ? "cpu" : t.device().str());
+  pickle.integer(static_cast<int64_t>(s.bytes) / t.itemsize());
+  pickle.tuple();
+  pickle.persistent();
+}
+
 namespace {
-
-/// Reads what the tree says of tensors; each storage is loaded once.
-class TensorReader {
- public:
-  explicit TensorReader(const Archive& a) : archive_(a), p_(a.object()) {}
-
-  static constexpr int kMaxWrapped = 8;  // a parameter around a tensor with attributes, and so on
-
-  /// The tensor a node stands for, undefined when it stands for none.
-  Tensor tensor(PickleId i, int depth = 0) {
-    if (!p_.is(i, PickleKind::Call) || !p_.is(p_.body(i).callable, PickleKind::Global)) return {};
-    return rebuild(p_.global(p_.body(i).callable).full, p_.body(p_.body(i).args).items, depth);
-  }
-  void dictionary(PickleId i, const std::string& prefix, TensorDict& out) {
-    const std::vector<PickleId>& items = p_.body(i).items;
-    for (size_t k = 0; k + 1 < items.size(); k += 2) {
-      if (!p_.is(items[k], PickleKind::String)) continue;
-      const std::string key = prefix + std::string(p_[items[k]].view());
-      if (is_dictionary(items[k + 1])) {
-        if (!open_.insert(items[k + 1]).second) file_fail(archive_.name(), "a dictionary that contains itself");
-        dictionary(items[k + 1], key + '.', out);
-        open_.erase(items[k + 1]);
-      } else if (Tensor t = tensor(items[k + 1])) {
-        out.emplace_back(key, std::move(t));
-      }
-      if (out.size() > p_.nodes.size()) file_fail(archive_.name(), "dictionaries that repeat themselves without end");
-    }
-  }
-  bool is_dictionary(PickleId i) const { return p_.is(i, PickleKind::Dict) || p_.is_call(i, "collections.OrderedDict"); }
-
- private:
-  Tensor rebuild(const std::string& f, const std::vector<PickleId>& args, int depth) {
-    if (depth > kMaxWrapped) file_fail(archive_.name(), "damaged: tensors wrapped in tensors");
-    if (f == "torch._utils._rebuild_tensor_v2" || f == "torch._utils._rebuild_tensor") return plain(args, {});
-    if (f == "torch._utils._rebuild_tensor_v3") {
-      if (args.size() < 7 || !p_.is(args[6], PickleKind::Global)) damaged(f);
-      return plain(args, p_.global(args[6]).full);
-    }
-    if (f == "torch._utils._rebuild_parameter" || f == "torch._utils._rebuild_parameter_with_state") {
-      if (args.size() < 2) damaged(f);
-      const bool wants = p_.is(args[1], PickleKind::Bool) && p_[args[1]].integer;
-      const Tensor inner = tensor(args[0], depth + 1);
-      if (!inner) damaged(f);
-      return set_grad(inner.alias(), wants);
-    }
-    if (f == "torch._tensor._rebuild_from_type_v2") {
-      if (args.size() < 3 || !p_.is(args[0], PickleKind::Global) || !p_.is(args[2], PickleKind::Tuple)) damaged(f);
-      return rebuild(p_.global(args[0]).full, p_.body(args[2]).items, depth + 1);
-    }
-    if (f.starts_with("torch._utils._rebuild_")) file_fail(archive_.name(), "holds a tensor made by ", f, ": not supported");
-    return {};
-  }
-
-  // (storage, offset, sizes, strides[, requires_grad, hooks[, dtype or metadata]])
-  Tensor plain(const std::vector<PickleId>& args, std::string dtype) {
-    if (args.size() < 4 || !p_.is(args[0], PickleKind::Persistent) || !p_.is(args[1], PickleKind::Int)) damaged("a tensor");
-    const size_t metadata = dtype.empty() ? 6 : 7;
-    if (args.size() > metadata && p_.is(args[metadata], PickleKind::Dict) && !p_.body(args[metadata]).items.empty())
-      file_fail(archive_.name(), "holds a tensor that is conjugated or negated lazily: not supported");
-    const StorageEntry& e = archive_.storage(args[0]);
-    const std::string_view type = dtype.empty() ? std::string_view(e.dtype) : std::string_view(dtype).substr(dtype.find('.') + 1);
-    const auto t = dtype_named(type);
-    if (!t) file_fail(archive_.name(), "holds a tensor of type '", type, "': not supported");
-    Ref<Storage>& s = loaded_[e.key];
-    if (!s) s = archive_.load(e);
-    const bool grad = args.size() > 4 && p_.is(args[4], PickleKind::Bool) && p_[args[4]].integer;
-    return set_grad(view_storage(archive_.name(), s, *t, p_[args[1]].integer, numbers(args[2]), numbers(args[3])), grad);
-  }
-  Tensor set_grad(Tensor t, bool wants) const {
-    if (wants && !is_differentiable(t.dtype())) file_fail(archive_.name(), "damaged: a tensor of ", t.dtype(), " requires grad");
-    if (wants) t.set_requires_grad(true);
-    return t;
-  }
-  std::vector<int64_t> numbers(PickleId i) const {
-    if (p_.is_call(i, "torch.Size")) {
-      const auto& args = p_.body(p_.body(i).args).items;
-      if (args.size() != 1) damaged("a size");
-      i = args[0];
-    }
-    if (!p_.is(i, PickleKind::Tuple) && !p_.is(i, PickleKind::List)) damaged("a size");
-    std::vector<int64_t> out;
-    for (const PickleId x : p_.body(i).items) {
-      if (!p_.is(x, PickleKind::Int)) damaged("a size");
-      out.push_back(p_[x].integer);
-    }
-    return out;
-  }
-  [[noreturn]] void damaged(std::string_view what) const {
-    file_fail(archive_.name(), "damaged: wrong arguments of ", what);
-  }
-
-  const Archive& archive_;
-  const Pickle& p_;
-  std::unordered_map<std::string, Ref<Storage>> loaded_;
-  std::unordered_set<PickleId> open_;
-};
-
-/// Writes tensors into a pickle and collects their storages.
-class TensorWriter {
- public:
-  PickleWriter pickle;
-
-  void tensor(const Tensor& t) {
-    BOLIDE_CHECK_AS(ValueError, t.defined(), "save: an undefined tensor cannot be saved");
-    BOLIDE_CHECK_AS(NotImplementedError, !t.device().is_meta(), "save: tensors on the meta device have no values to save");
-    const Tensor cpu = t.device().is_cpu() ? t : t.to(Device());
-    pickle.global("torch._utils", "_rebuild_tensor_v2");
-    pickle.mark();
-    storage(cpu, t);
-    pickle.integer(cpu.storage_offset());
-    pickle.integers(cpu.sizes().data(), cpu.sizes().size());
-    pickle.integers(cpu.strides().data(), cpu.strides().size());
-    pickle.boolean(t.requires_grad());
-    ordered_dict();
-    pickle.tuple();
-    pickle.reduce();
-  }
-  void ordered_dict() {
-    pickle.global("collections", "OrderedDict");
-    pickle.empty_tuple();
-    pickle.reduce();
-  }
-  std::vector<SavedStorage> storages;
-
- private:
-  void storage(const Tensor& cpu, const Tensor& t) {
-    const auto [it, fresh] = keys_.try_emplace(t.storage().get(), Key{storages.size(), t.dtype()});
-    BOLIDE_CHECK(it->second.dtype == t.dtype(), "Cannot save multiple tensors or storages that view the same data as "
-                 "different types (", it->second.dtype, " and ", t.dtype(), ")");
-    const Storage& s = *cpu.storage();
-    if (fresh) {
-      storages.push_back({s.data, s.bytes});
-      kept_.push_back(cpu);
-    }
-    const std::string type = storage_class_of(name(t.dtype()));
-    pickle.mark();
-    pickle.string("storage");
-    pickle.global("torch", type.substr(6));
-    pickle.string(std::to_string(it->second.index));
-    pickle.string(t.device().is_cpu() ? "cpu" : t.device().str());
-    pickle.integer(static_cast<int64_t>(s.bytes) / t.itemsize());
-    pickle.tuple();
-    pickle.persistent();
-  }
-  struct Key { size_t index; DType dtype; };
-  std::unordered_map<const Storage*, Key> keys_;
-  std::vector<Tensor> kept_;
-};
 
 std::shared_ptr<ByteSource> open_source(const std::string& path, const LoadOptions& o) {
   return o.mmap ? mapped_source(path) : file_source(path);
