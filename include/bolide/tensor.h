@@ -2,6 +2,7 @@
 // hold) | making tensors from layouts.
 #pragma once
 #include <array>
+#include <concepts>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
@@ -16,17 +17,37 @@
 
 namespace bolide {
 
-/// A list of sizes, strides or dimensions that an op takes: a view, never stored.
-class IntList : public std::span<const int64_t> {
+/// A list of sizes, strides or dimensions that an op takes: a view, never stored. One number is a list of one, which the
+/// view holds itself: `x.sum(1)`, `max_pool2d(x, 2)`.
+class IntList {
  public:
-  using span::span;
-  IntList() = default;
-  IntList(std::initializer_list<int64_t> v) : span(v.begin(), v.size()) {}
-  IntList(const std::vector<int64_t>& v) : span(v) {}
-  /// A list of one: `x.sum(1)`. Like every list, only for the length of a call.
-  IntList(const int64_t& one) : span(&one, 1) {}
+  constexpr IntList() = default;
+  constexpr IntList(const int64_t* data, size_t size) : p_(data), n_(size) {}
+  IntList(std::initializer_list<int64_t> v) : IntList(v.begin(), v.size()) {}
+  IntList(const std::vector<int64_t>& v) : IntList(v.data(), v.size()) {}
+  IntList(std::span<const int64_t> v) : IntList(v.data(), v.size()) {}
+  template <size_t N>
+  IntList(const std::array<int64_t, N>& v) : IntList(v.data(), N) {}
   template <class D> requires requires(const D& d) { d.is_dims(); }
-  IntList(const D& d) : span(d.data(), d.size()) {}
+  IntList(const D& d) : IntList(d.data(), d.size()) {}
+  template <std::integral N> requires(!std::is_same_v<N, bool>)
+  constexpr IntList(N one) : n_(1), one_(static_cast<int64_t>(one)), is_one_(true) {}
+
+  const int64_t* data() const { return is_one_ ? &one_ : p_; }
+  size_t size() const { return n_; }
+  bool empty() const { return n_ == 0; }
+  const int64_t* begin() const { return data(); }
+  const int64_t* end() const { return data() + n_; }
+  int64_t operator[](size_t i) const { return data()[i]; }
+  int64_t front() const { return data()[0]; }
+  int64_t back() const { return data()[n_ - 1]; }
+  operator std::span<const int64_t>() const { return {data(), n_}; }
+
+ private:
+  const int64_t* p_ = nullptr;
+  size_t n_ = 0;
+  int64_t one_ = 0;
+  bool is_one_ = false;
 };
 bool operator==(IntList a, IntList b);
 std::ostream& operator<<(std::ostream& s, IntList v);  // [2, 3]

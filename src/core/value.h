@@ -72,7 +72,7 @@ inline Value box(const Operand& o) { return o.tensor ? box(*o.tensor) : box(o.nu
 inline Value box(bool b) { return Value::of_int(Value::Tag::Bool, b); }
 inline Value box(int64_t i) { return Value::of_int(Value::Tag::Int, i); }
 inline Value box(double d) { return box(Scalar(d)); }
-inline Value box(IntList l) { return Value::of(Value::Tag::IntList, l.data(), l.size()); }
+inline Value box(const IntList& l) { return Value::of(Value::Tag::IntList, l.data(), l.size()); }
 inline Value box(std::span<const double> l) { return Value::of(Value::Tag::DoubleList, l.data(), l.size()); }
 inline Value box(Str s) { return Value::of(Value::Tag::Str, s.data(), s.size()); }
 inline Value box(DType t) { return Value::of_int(Value::Tag::DType, static_cast<int64_t>(t)); }

@@ -102,11 +102,14 @@ class PickleWriter {
   void string(std::string_view v);
   void global(std::string_view module, std::string_view name);
   void empty_dict() { op('}'); }
+  void empty_list() { op(']'); }
   void empty_tuple() { op(')'); }
   void mark() { op('('); }
   void tuple() { op('t'); }      // of what stands after the mark
   void set_items() { op('u'); }  // keys and values after the mark
+  void appends() { op('e'); }    // items after the mark, to the list before it
   void reduce() { op('R'); }
+  void build() { op('b'); }      // sets the state of the object below it
   void persistent() { op('Q'); }
   void integers(const int64_t* v, size_t n);  // a tuple
 

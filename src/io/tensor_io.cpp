@@ -179,17 +179,20 @@ void TensorWriter::storage(const Tensor& cpu, const Tensor& t) {
   pickle.persistent();
 }
 
-namespace {
-
-std::shared_ptr<ByteSource> open_source(const std::string& path, const LoadOptions& o) {
-  return o.mmap ? mapped_source(path) : file_source(path);
+void finish_archive(TensorWriter& w, ByteSink& sink, const std::string& folder, const SaveOptions& options) {
+  write_archive(sink, folder, w.pickle.finish(), w.storages, options);
 }
-ArchiveOptions archive_options(const LoadOptions& o) {
+
+Archive open_archive(const std::string& path, const LoadOptions& options) {
   ArchiveOptions a;
-  a.mmap = o.mmap;
-  return a;
+  a.mmap = options.mmap;
+  return Archive(options.mmap ? mapped_source(path) : file_source(path), a);
 }
 
+namespace {
+void save_file(TensorWriter& w, const std::string& path, const SaveOptions& options) {
+  finish_archive(w, *file_sink(path, options.durable), archive_folder(path), options);
+}
 template <class Pairs>
 void save_pairs(const Pairs& tensors, const std::string& path, const SaveOptions& options) {
   TensorWriter w;
@@ -200,39 +203,39 @@ void save_pairs(const Pairs& tensors, const std::string& path, const SaveOptions
     w.tensor(t);
   }
   w.pickle.set_items();
-  write_archive(*file_sink(path, options.durable), archive_folder(path), w.pickle.finish(), w.storages, options);
+  save_file(w, path, options);
 }
-
 }  // namespace
+
 }  // namespace io
 
 void save(const Tensor& tensor, const std::string& path, const SaveOptions& options) {
   io::TensorWriter w;
   w.tensor(tensor);
-  io::write_archive(*io::file_sink(path, options.durable), io::archive_folder(path), w.pickle.finish(), w.storages, options);
+  io::save_file(w, path, options);
 }
-void save(const TensorDict& tensors, const std::string& path, const SaveOptions& options) {
-  io::save_pairs(tensors, path, options);
-}
+void save(const TensorDict& tensors, const std::string& path, const SaveOptions& options) { io::save_pairs(tensors, path, options); }
 void save(const std::map<std::string, Tensor>& tensors, const std::string& path, const SaveOptions& options) {
   io::save_pairs(tensors, path, options);
 }
 
 Tensor load(const std::string& path, const LoadOptions& options) {
-  const io::Archive archive(io::open_source(path, options), io::archive_options(options));
+  const io::Archive archive = io::open_archive(path, options);
   Tensor t = io::TensorReader(archive).tensor(archive.object().root);
-  if (!t) io::file_fail(path, "holds no single tensor; load_dict() reads dictionaries");
+  if (!t) io::file_fail(path, "holds no single tensor; load_dict() reads dictionaries, load_ivalue() anything");
   return t;
 }
 
 TensorDict load_dict(const std::string& path, const LoadOptions& options) {
-  const io::Archive archive(io::open_source(path, options), io::archive_options(options));
+  const io::Archive archive = io::open_archive(path, options);
   io::TensorReader reader(archive);
   const io::PickleId root = archive.object().root;
-  if (!reader.is_dictionary(root)) io::file_fail(path, "holds no dictionary; load() reads single tensors");
+  if (!reader.is_dictionary(root)) io::file_fail(path, "holds no dictionary; load() reads single tensors, load_ivalue() anything");
   TensorDict out;
   reader.dictionary(root, "", out);
   return out;
 }
+void load(Tensor& tensor, const std::string& path, const LoadOptions& options) { tensor = load(path, options); }
+void load(TensorDict& tensors, const std::string& path, const LoadOptions& options) { tensors = load_dict(path, options); }
 
 }  // namespace bolide

@@ -46,4 +46,8 @@ class TensorWriter {
   std::vector<Tensor> kept_;
 };
 
+/// A whole file from what was written so far.
+void finish_archive(TensorWriter& w, ByteSink& sink, const std::string& folder, const SaveOptions& options);
+Archive open_archive(const std::string& path, const LoadOptions& options);
+
 }  // namespace bolide::io

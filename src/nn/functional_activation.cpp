@@ -3,7 +3,7 @@
 
 #include "bolide/nn/functional.h"
 #include "bolide/ops.h"
-#include "nn/named_op.h"
+#include "core/named_op.h"
 
 namespace bolide::nn::functional {
 namespace {

@@ -4,7 +4,7 @@
 #include "bolide/nn/functional.h"
 #include "bolide/ops.h"
 #include "nn/conv_padding.h"
-#include "nn/named_op.h"
+#include "core/named_op.h"
 
 namespace bolide::nn::functional {
 
@@ -29,8 +29,7 @@ Tensor detail::convolve(const Tensor& x, const Tensor& weight, const Tensor& bia
   if (word.empty() || word == kValid) {
     const Dims none(d, 0);
     const IntList pad = word.empty() ? padding : IntList(none);
-    return d == 2 ? bolide::conv2d(x, weight, bias, stride, pad, dilation, groups)
-                  : kConv[d - 1](x, weight, bias, stride, pad, dilation, groups);
+    return kConv[d - 1](x, weight, bias, stride, pad, dilation, groups);
   }
   BOLIDE_CHECK(word == kSame, "Invalid padding string: '", word, "'");
   Dims each(d, 0);

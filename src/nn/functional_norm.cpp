@@ -2,7 +2,7 @@
 #include "bolide/autograd.h"
 #include "bolide/nn/functional.h"
 #include "bolide/ops.h"
-#include "nn/named_op.h"
+#include "core/named_op.h"
 
 namespace bolide::nn::functional {
 

@@ -1,7 +1,7 @@
 // Pooling.
 #include "bolide/nn/functional.h"
 #include "bolide/ops.h"
-#include "nn/named_op.h"
+#include "core/named_op.h"
 
 namespace bolide::nn::functional {
 namespace {
@@ -92,9 +92,7 @@ std::vector<int64_t> unpooled_size(const Tensor& x, const MaxUnpoolFuncOptions<D
 }  // namespace
 
 Tensor max_pool1d(const Tensor& x, const MaxPool1dFuncOptions& o) { return max_pool(x, o); }
-Tensor max_pool2d(const Tensor& x, const MaxPool2dFuncOptions& o) {
-  return bolide::max_pool2d(x, o.kernel_size(), o.stride(), o.padding(), o.dilation(), o.ceil_mode());
-}
+Tensor max_pool2d(const Tensor& x, const MaxPool2dFuncOptions& o) { return max_pool(x, o); }
 Tensor max_pool3d(const Tensor& x, const MaxPool3dFuncOptions& o) { return max_pool(x, o); }
 Indexed max_pool1d_with_indices(const Tensor& x, const MaxPool1dFuncOptions& o) { return max_pool_indices(x, o); }
 Indexed max_pool2d_with_indices(const Tensor& x, const MaxPool2dFuncOptions& o) { return max_pool_indices(x, o); }

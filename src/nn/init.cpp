@@ -6,7 +6,7 @@
 #include "bolide/autograd.h"
 #include "bolide/nn/module.h"
 #include "bolide/ops.h"
-#include "nn/named_op.h"
+#include "core/named_op.h"
 
 namespace bolide::nn::init {
 namespace {

@@ -35,7 +35,14 @@ LOSS_OF_THREE(GaussianNLLLoss, gaussian_nll_loss)
 LOSS_OF_THREE(MarginRankingLoss, margin_ranking_loss)
 LOSS_OF_THREE(CosineEmbeddingLoss, cosine_embedding_loss)
 LOSS_OF_THREE(TripletMarginLoss, triplet_margin_loss)
-LOSS_OF_THREE(TripletMarginWithDistanceLoss, triplet_margin_with_distance_loss)
+
+TripletMarginWithDistanceLossImpl::TripletMarginWithDistanceLossImpl(const TripletMarginWithDistanceLossOptions& o) : options(o) { reset(); }
+void TripletMarginWithDistanceLossImpl::reset() {
+  if (!options.distance_function()) register_module("distance_function", PairwiseDistance());
+}
+Tensor TripletMarginWithDistanceLossImpl::forward(const Tensor& anchor, const Tensor& positive, const Tensor& negative) const {
+  return F::triplet_margin_with_distance_loss(anchor, positive, negative, options);
+}
 
 Tensor CTCLossImpl::forward(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths) const {
   return F::ctc_loss(log_probs, targets, input_lengths, target_lengths, options);
@@ -88,7 +95,8 @@ void AdaptiveLogSoftmaxWithLossImpl::reset() {
   for (int64_t i = 0; i < n_clusters_; ++i) {
     const auto hidden = static_cast<int64_t>(std::floor(static_cast<double>(options.in_features()) / std::pow(options.div_value(), i + 1)));
     const int64_t size = cutoffs_[static_cast<size_t>(i) + 1] - cutoffs_[static_cast<size_t>(i)];
-    clusters->push_back(Sequential(Linear(LinearOptions(options.in_features(), hidden).bias(false)), Linear(LinearOptions(hidden, size).bias(false))));
+    // braces: the first is made first, as in Python
+    clusters->push_back(Sequential{Linear(LinearOptions(options.in_features(), hidden).bias(false)), Linear(LinearOptions(hidden, size).bias(false))});
   }
   tail = register_module("tail", clusters);
 }

@@ -5,7 +5,7 @@
 
 #include "bolide/nn/init.h"
 #include "bolide/ops.h"
-#include "nn/named_op.h"
+#include "core/named_op.h"
 #include "nn/text.h"
 
 namespace bolide::nn {

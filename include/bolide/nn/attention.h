@@ -55,9 +55,9 @@ struct TransformerDecoderLayerOptions {
   BOLIDE_TRANSFORMER_ARGS(TransformerDecoderLayerOptions);
 };
 struct TransformerOptions {
-  BOLIDE_TRANSFORMER_ARGS(TransformerOptions);
   TransformerOptions(int64_t d_model, int64_t nhead, int64_t encoder_layers, int64_t decoder_layers)
       : d_model_(d_model), nhead_(nhead), num_encoder_layers_(encoder_layers), num_decoder_layers_(decoder_layers) {}
+  BOLIDE_TRANSFORMER_ARGS(TransformerOptions);
   BOLIDE_ARG(int64_t, num_encoder_layers) = 6;
   BOLIDE_ARG(int64_t, num_decoder_layers) = 6;
   /// Modules to use instead: forward(src, src_mask, src_key_padding_mask) and

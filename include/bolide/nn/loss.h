@@ -140,11 +140,20 @@ BOLIDE_LOSS_MODULE(GaussianNLLLoss, const Tensor& input, const Tensor& target, c
 BOLIDE_LOSS_MODULE(MarginRankingLoss, const Tensor& input1, const Tensor& input2, const Tensor& target);
 BOLIDE_LOSS_MODULE(CosineEmbeddingLoss, const Tensor& input1, const Tensor& input2, const Tensor& target);
 BOLIDE_LOSS_MODULE(TripletMarginLoss, const Tensor& anchor, const Tensor& positive, const Tensor& negative);
-BOLIDE_LOSS_MODULE(TripletMarginWithDistanceLoss, const Tensor& anchor, const Tensor& positive, const Tensor& negative);
 /// Lengths are int64 tensors.
 BOLIDE_LOSS_MODULE(CTCLoss, const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths);
 BOLIDE_LOSS_MODULE(CosineSimilarity, const Tensor& x1, const Tensor& x2);
 BOLIDE_LOSS_MODULE(PairwiseDistance, const Tensor& x1, const Tensor& x2);
+
+/// The distance is PairwiseDistance, unless a function is given.
+class TripletMarginWithDistanceLossImpl : public Cloneable<TripletMarginWithDistanceLossImpl> {
+ public:
+  explicit TripletMarginWithDistanceLossImpl(const TripletMarginWithDistanceLossOptions& options = {});
+  Tensor forward(const Tensor& anchor, const Tensor& positive, const Tensor& negative) const;
+  void reset() override;
+  TripletMarginWithDistanceLossOptions options;
+};
+BOLIDE_MODULE(TripletMarginWithDistanceLoss);
 
 /// Losses with weights of the classes, which are buffers of the module.
 #define BOLIDE_WEIGHTED_LOSS_MODULE(Name)                                \

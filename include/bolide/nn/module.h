@@ -4,8 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "bolide/ordered_dict.h"
-#include "bolide/tensor.h"
+#include "bolide/io.h"
 
 namespace bolide {
 
@@ -235,4 +234,17 @@ std::ostream& operator<<(std::ostream& stream, const ModuleHolder<M>& module) {
 #define BOLIDE_MODULE(Name) BOLIDE_MODULE_IMPL(Name, Name##Impl)
 
 }  // namespace nn
+
+// Holders and shared pointers save and load what they hold: `save(net, "net.pth")`.
+template <class M>
+void save(const nn::ModuleHolder<M>& module, const std::string& path, const SaveOptions& options = {}) { save(static_cast<const nn::Module&>(*module), path, options); }
+template <class M>
+void load(const nn::ModuleHolder<M>& module, const std::string& path, const LoadOptions& options = {}) { load(static_cast<nn::Module&>(*module), path, options); }
+template <class M>
+  requires std::is_base_of_v<nn::Module, M>
+void save(const std::shared_ptr<M>& module, const std::string& path, const SaveOptions& options = {}) { save(static_cast<const nn::Module&>(*module), path, options); }
+template <class M>
+  requires std::is_base_of_v<nn::Module, M>
+void load(const std::shared_ptr<M>& module, const std::string& path, const LoadOptions& options = {}) { load(static_cast<nn::Module&>(*module), path, options); }
+
 }  // namespace bolide

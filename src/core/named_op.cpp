@@ -1,10 +1,10 @@
-#include "nn/named_op.h"
+#include "core/named_op.h"
 
 #include <charconv>
 #include <mutex>
 #include <unordered_map>
 
-namespace bolide::nn {
+namespace bolide {
 namespace {
 
 bool accepts(const SchemaArg& a, const Value& v) {
@@ -88,4 +88,4 @@ Result NamedOp::run(std::span<const Value> given, const Tensor* in_place) const 
   fail<NotImplementedError>("the op '", name_, "' is not built");
 }
 
-}  // namespace bolide::nn
+}  // namespace bolide

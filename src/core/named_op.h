@@ -3,7 +3,7 @@
 #pragma once
 #include "core/registry.h"
 
-namespace bolide::nn {
+namespace bolide {
 
 class NamedOp {
  public:
@@ -39,4 +39,4 @@ class NamedOp {
   const char* name_;
 };
 
-}  // namespace bolide::nn
+}  // namespace bolide
