@@ -1,6 +1,10 @@
-// Everything a C++ user needs: tensors, ops, automatic differentiation, saving and loading.
+// Everything a C++ user needs: tensors, ops, automatic differentiation, modules, optimizers, data, saving and loading.
 #pragma once
 #include "bolide/autograd.h"
+#include "bolide/data.h"
 #include "bolide/io.h"
+#include "bolide/nn.h"
 #include "bolide/ops.h"
+#include "bolide/optim.h"
+#include "bolide/random.h"
 #include "bolide/tensor.h"

@@ -28,6 +28,8 @@ class IntList {
   IntList(std::span<const int64_t> v) : IntList(v.data(), v.size()) {}
   template <size_t N>
   IntList(const std::array<int64_t, N>& v) : IntList(v.data(), N) {}
+  template <size_t N>
+  IntList(const int64_t (&v)[N]) : IntList(v, N) {}
   template <class D> requires requires(const D& d) { d.is_dims(); }
   IntList(const D& d) : IntList(d.data(), d.size()) {}
   template <std::integral N> requires(!std::is_same_v<N, bool>)

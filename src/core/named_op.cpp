@@ -28,6 +28,7 @@ bool accepts(const SchemaArg& a, const Value& v) {
     case ArgType::OptBool: return v.tag == Tag::Bool || v.none();
     case ArgType::Str: return v.tag == Tag::Str;
     case ArgType::OptStr: return v.tag == Tag::Str || v.none();
+    case ArgType::OptGenerator: return v.tag == Tag::Generator || v.none();
     default: return v.none() || v.tag == Tag::DType || v.tag == Tag::Device || v.tag == Tag::Format || v.tag == Tag::Layout;
   }
 }

@@ -232,7 +232,14 @@ void Generator::copy_state(const Generator& from) {
 
 // ---- the default generator ---------------------------------------------------------------------
 
+namespace {
+thread_local Generator* t_generator = nullptr;
+}
+UseGenerator::UseGenerator(Generator& g) : saved_(std::exchange(t_generator, &g)) {}
+UseGenerator::~UseGenerator() { t_generator = saved_; }
+
 Generator& default_generator() {
+  if (t_generator) [[unlikely]] return *t_generator;
   static Generator* const generator = [] {
     auto* made = new Generator(entropy_seed());  // never destroyed: usable during static destruction
     // A child must not inherit the mutex locked by a thread it does not have.

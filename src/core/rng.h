@@ -87,6 +87,17 @@ class Generator {
 // The generator of calls that name none; seeded from the operating system at first use.
 Generator& default_generator();
 
+// While one lives, default_generator() of this thread is `g`: worker threads have streams of their own.
+class UseGenerator {
+ public:
+  explicit UseGenerator(Generator& g);
+  ~UseGenerator();
+  UseGenerator(const UseGenerator&) = delete;
+
+ private:
+  Generator* saved_;
+};
+
 // A seed from the operating system, 53 bits.
 uint64_t entropy_seed();
 

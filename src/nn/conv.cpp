@@ -161,4 +161,16 @@ template class ConvTransposeNdImpl<1>;
 template class ConvTransposeNdImpl<2>;
 template class ConvTransposeNdImpl<3>;
 
+#define CONV(Name, Base, OptionsType, D)                                                                 \
+  Name##Impl::Name##Impl(int64_t in_channels, int64_t out_channels, Sizes<D> kernel_size)                \
+      : Name##Impl(OptionsType<D>(in_channels, out_channels, kernel_size)) {}                            \
+  Name##Impl::Name##Impl(const OptionsType<D>& o) : Cloneable<Name##Impl, Base<D>>(o) { register_all(); } \
+  void Name##Impl::reset() { register_all(); }
+CONV(Conv1d, ConvNdImpl, ConvOptions, 1)
+CONV(Conv2d, ConvNdImpl, ConvOptions, 2)
+CONV(Conv3d, ConvNdImpl, ConvOptions, 3)
+CONV(ConvTranspose1d, ConvTransposeNdImpl, ConvTransposeOptions, 1)
+CONV(ConvTranspose2d, ConvTransposeNdImpl, ConvTransposeOptions, 2)
+CONV(ConvTranspose3d, ConvTransposeNdImpl, ConvTransposeOptions, 3)
+
 }  // namespace bolide::nn

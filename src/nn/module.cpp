@@ -19,6 +19,7 @@ thread_local bool t_skip_init = false;
 }
 detail::SkipInit::SkipInit() : saved_(std::exchange(t_skip_init, true)) {}
 detail::SkipInit::~SkipInit() { t_skip_init = saved_; }
+void detail::fail_empty_holder() { fail("Accessing empty ModuleHolder"); }
 bool detail::SkipInit::active() { return t_skip_init; }
 
 Module::~Module() = default;
@@ -55,11 +56,15 @@ std::string indented(const std::string& text) {
 
 }  // namespace
 
-std::string Module::name() const {
-  if (!name_.empty()) return name_;
-  std::string n = without_namespaces(demangled(typeid(*this).name()));
+std::string detail::class_name(const std::type_info& type) {
+  std::string n = without_namespaces(demangled(type.name()));
   if (n.size() > 4 && n.ends_with("Impl")) n.resize(n.size() - 4);
   return n;
+}
+
+std::string Module::name() const {
+  if (!name_.empty()) return name_;
+  return detail::class_name(typeid(*this));
 }
 
 std::string detail::module_text(const std::string& name, const std::string& extra, const std::vector<std::string>& children) {

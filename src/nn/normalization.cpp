@@ -121,6 +121,16 @@ int64_t InstanceNorm1dImpl::unbatched_dim(const Tensor& x) const { return checke
 int64_t InstanceNorm2dImpl::unbatched_dim(const Tensor& x) const { return checked_unbatched(x, 3); }
 int64_t InstanceNorm3dImpl::unbatched_dim(const Tensor& x) const { return checked_unbatched(x, 4); }
 
+#define STATISTICS_NORM(Name, OptionsType)                                          \
+  Name##Impl::Name##Impl(const OptionsType& o) : Cloneable(o) { register_all(); }   \
+  void Name##Impl::reset() { register_all(); }
+STATISTICS_NORM(BatchNorm1d, BatchNormOptions)
+STATISTICS_NORM(BatchNorm2d, BatchNormOptions)
+STATISTICS_NORM(BatchNorm3d, BatchNormOptions)
+STATISTICS_NORM(InstanceNorm1d, InstanceNormOptions)
+STATISTICS_NORM(InstanceNorm2d, InstanceNormOptions)
+STATISTICS_NORM(InstanceNorm3d, InstanceNormOptions)
+
 // ---- layer, RMS, group norm --------------------------------------------------------------------
 LayerNormImpl::LayerNormImpl(const LayerNormOptions& o) : options(o) { reset(); }
 void LayerNormImpl::reset() {

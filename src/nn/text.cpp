@@ -29,4 +29,17 @@ std::string py(std::span<const std::optional<int64_t>> v) {
   return s + (v.size() == 1 ? ",)" : ")");
 }
 
+std::string py(const IValue& v) {
+  switch (v.kind()) {
+    case IValue::Kind::Double: return py(v.toDouble());
+    case IValue::Kind::Tuple: {
+      std::string s = "(";
+      for (size_t i = 0; i < v.size(); ++i) s += (i ? ", " : "") + py(v.toListRef()[i]);
+      return s + (v.size() == 1 ? ",)" : ")");
+    }
+    case IValue::Kind::String: return v.toStringRef();
+    default: return str(v);
+  }
+}
+
 }  // namespace bolide::nn::detail

@@ -84,6 +84,8 @@ void adam_group(OptimizerParamGroup& group, const Options& o, bool decoupled) {
 
 }  // namespace
 
+BOLIDE_MAKE_OPTIMIZER(Adam)
+BOLIDE_MAKE_OPTIMIZER(AdamW)
 void AdamOptions::each(OptionVisitor& v) { adam_options(*this, v, false); }
 void AdamWOptions::each(OptionVisitor& v) { adam_options(*this, v, true); }
 std::span<const char* const> Adam::state_names() const { return kAdamStates; }
@@ -94,6 +96,7 @@ void Adam::step_group(OptimizerParamGroup& g) { adam_group(g, static_cast<const 
 void AdamW::step_group(OptimizerParamGroup& g) { adam_group(g, static_cast<const AdamWOptions&>(g.options()), true); }
 
 // ---- SGD ---------------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(SGD)
 void SGDOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.number("momentum", momentum_), v.number("dampening", dampening_), v.number("weight_decay", weight_decay_);
   v.flag("nesterov", nesterov_), v.flag("maximize", maximize_);

@@ -34,6 +34,7 @@ void last_constants(OptionVisitor& v, bool capturable = true) {
   }
 
 // ---- NAdam -------------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(NAdam)
 void NAdamOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.pair("betas", betas_), v.number("eps", eps_), v.number("weight_decay", weight_decay_);
   v.number("momentum_decay", momentum_decay_), v.flag("decoupled_weight_decay", decoupled_weight_decay_), v.flag("maximize", maximize_);
@@ -69,6 +70,7 @@ void NAdam::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- RAdam -------------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(RAdam)
 void RAdamOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.pair("betas", betas_), v.number("eps", eps_), v.number("weight_decay", weight_decay_), v.flag("maximize", maximize_);
   v.constant("foreach", {}), v.constant("capturable", false);
@@ -105,6 +107,7 @@ void RAdam::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- Adamax ------------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(Adamax)
 void AdamaxOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.pair("betas", betas_), v.number("eps", eps_), v.number("weight_decay", weight_decay_);
   v.constant("foreach", {}), v.flag("maximize", maximize_), v.constant("differentiable", false), v.constant("capturable", false);
@@ -131,6 +134,7 @@ void Adamax::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- Adagrad -----------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(Adagrad)
 void AdagradOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.number("lr_decay", lr_decay_), v.number("eps", eps_), v.number("weight_decay", weight_decay_);
   v.number("initial_accumulator_value", initial_accumulator_value_);
@@ -157,6 +161,7 @@ void Adagrad::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- Adadelta ----------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(Adadelta)
 void AdadeltaOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.number("rho", rho_), v.number("eps", eps_), v.number("weight_decay", weight_decay_), v.flag("maximize", maximize_);
   v.constant("capturable", false), v.constant("foreach", {}), v.constant("differentiable", false);
@@ -183,6 +188,7 @@ void Adadelta::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- Adafactor ---------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(Adafactor)
 void AdafactorOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.number("beta2_decay", beta2_decay_), v.tuple("eps", {eps1_ ? &*eps1_ : nullptr, &eps2_}), v.number("d", d_);
   v.number("weight_decay", weight_decay_), v.constant("foreach", {}), v.flag("maximize", maximize_);
@@ -243,6 +249,7 @@ void Adafactor::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- RMSprop -----------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(RMSprop)
 void RMSpropOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.number("momentum", momentum_), v.number("alpha", alpha_), v.number("eps", eps_), v.flag("centered", centered_);
   v.number("weight_decay", weight_decay_), v.constant("capturable", false), v.constant("foreach", {}), v.flag("maximize", maximize_);
@@ -283,6 +290,7 @@ void RMSprop::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- Rprop -------------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(Rprop)
 void RpropOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.pair("etas", etas_), v.pair("step_sizes", step_sizes_);
   v.constant("foreach", {}), v.flag("maximize", maximize_), v.constant("differentiable", false), v.constant("capturable", false);
@@ -318,6 +326,7 @@ void Rprop::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- ASGD --------------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(ASGD)
 void ASGDOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.number("lambd", lambd_), v.number("alpha", alpha_), v.number("t0", t0_), v.number("weight_decay", weight_decay_);
   v.constant("foreach", {}), v.flag("maximize", maximize_), v.constant("differentiable", false), v.constant("capturable", false);
@@ -349,6 +358,7 @@ void ASGD::step_group(OptimizerParamGroup& group) {
 }
 
 // ---- Muon --------------------------------------------------------------------------------------
+BOLIDE_MAKE_OPTIMIZER(Muon)
 void MuonOptions::each(OptionVisitor& v) {
   v.number("lr", lr_), v.number("weight_decay", weight_decay_), v.number("momentum", momentum_), v.flag("nesterov", nesterov_);
   auto& [a, b, c] = ns_coefficients_;

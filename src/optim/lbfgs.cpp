@@ -3,8 +3,7 @@
 #include <deque>
 
 #include "bolide/autograd.h"
-#include "bolide/ops.h"
-#include "bolide/optim/optimizers.h"
+#include "optim/steps.h"
 
 namespace bolide::optim {
 
@@ -33,6 +32,8 @@ LBFGS::LBFGS(std::vector<OptimizerParamGroup> groups, LBFGSOptions defaults)
   BOLIDE_CHECK_AS(ValueError, o.lr() >= 0, "Invalid learning rate: ", o.lr());
   BOLIDE_CHECK(o.line_search_fn().empty() || o.line_search_fn() == "strong_wolfe", "only 'strong_wolfe' is supported");
 }
+LBFGS::LBFGS(std::vector<Tensor> params, LBFGSOptions defaults) : LBFGS(one_group(std::move(params)), std::move(defaults)) {}
+LBFGSOptions::LBFGSOptions(double lr) : lr_(lr) {}
 LBFGS::~LBFGS() = default;
 
 void LBFGSOptions::each(OptionVisitor& v) {

@@ -11,6 +11,12 @@
 namespace bolide::optim {
 
 // ---- groups ------------------------------------------------------------------------------------
+OptimizerParamGroup::OptimizerParamGroup(std::vector<Tensor> params) : params_(std::move(params)) {}
+OptimizerParamGroup::OptimizerParamGroup(std::vector<Tensor> params, std::unique_ptr<OptimizerOptions> options)
+    : params_(std::move(params)), options_(std::move(options)) {}
+OptimizerParamGroup::OptimizerParamGroup(const OptimizerParamGroup& o)
+    : extra(o.extra), params_(o.params_), options_(o.options_ ? o.options_->clone() : nullptr), columns_(o.columns_) {}
+
 Optimizer::Optimizer(std::vector<OptimizerParamGroup> groups, std::unique_ptr<OptimizerOptions> defaults) : defaults_(std::move(defaults)) {
   BOLIDE_CHECK_AS(ValueError, !groups.empty(), "optimizer got an empty parameter list");
   for (OptimizerParamGroup& g : groups) add_param_group(std::move(g));

@@ -53,6 +53,20 @@ void each_parameter(OptimizerParamGroup& group, const Options& o, double decay, 
     update(p, g, i);
   }
 }
+/// Constructors of an optimizer and of its options.
+#define BOLIDE_MAKE_OPTIMIZER(Name)                                                                          \
+  Name##Options::Name##Options(double lr) : lr_(lr) {}                                                       \
+  Name::Name(std::vector<OptimizerParamGroup> groups, Name##Options defaults)                                \
+      : Optimizer(std::move(groups), std::make_unique<Name##Options>(std::move(defaults))) {                 \
+    for (OptimizerParamGroup& g : groups_) check(g.options());                                               \
+  }                                                                                                          \
+  Name::Name(std::vector<Tensor> params, Name##Options defaults) : Name(one_group(std::move(params)), std::move(defaults)) {}
+
+inline std::vector<OptimizerParamGroup> one_group(std::vector<Tensor> params) {
+  std::vector<OptimizerParamGroup> groups;
+  groups.emplace_back(std::move(params));
+  return groups;
+}
 inline void check_at_least(const char* what, double v, double least) {
   BOLIDE_CHECK_AS(ValueError, v >= least, "Invalid ", what, ": ", v);
 }

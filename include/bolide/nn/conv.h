@@ -69,14 +69,13 @@ class ConvTransposeNdImpl : public Module {
   void register_all();
 };
 
-#define BOLIDE_CONV_MODULE(Name, Base, OptionsType, D)                                        \
-  class Name##Impl : public Cloneable<Name##Impl, Base<D>> {                                  \
-   public:                                                                                    \
-    Name##Impl(int64_t in_channels, int64_t out_channels, Sizes<D> kernel_size)               \
-        : Name##Impl(OptionsType<D>(in_channels, out_channels, kernel_size)) {}               \
-    explicit Name##Impl(const OptionsType<D>& o) : Cloneable<Name##Impl, Base<D>>(o) { reset(); } \
-    void reset() override { this->register_all(); }                                           \
-  };                                                                                          \
+#define BOLIDE_CONV_MODULE(Name, Base, OptionsType, D)                             \
+  class Name##Impl : public Cloneable<Name##Impl, Base<D>> {                       \
+   public:                                                                         \
+    Name##Impl(int64_t in_channels, int64_t out_channels, Sizes<D> kernel_size);   \
+    explicit Name##Impl(const OptionsType<D>& options);                            \
+    void reset() override;                                                         \
+  };                                                                               \
   BOLIDE_MODULE(Name)
 
 BOLIDE_CONV_MODULE(Conv1d, ConvNdImpl, ConvOptions, 1);

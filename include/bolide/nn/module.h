@@ -14,7 +14,11 @@ class Module;
 template <class Contained> class ModuleHolder;
 
 namespace detail {
-struct HolderBase {};
+/// What all holders are: one class of shared pointer for all of them keeps compilers fast.
+struct HolderBase {
+  std::shared_ptr<Module> module;
+};
+[[noreturn]] void fail_empty_holder();
 template <class M> inline constexpr bool is_holder = std::is_base_of_v<HolderBase, std::remove_cvref_t<M>>;
 /// M itself, or what a holder M holds.
 template <class M> struct Held { using type = M; };
@@ -188,36 +192,30 @@ class ModuleHolder : detail::HolderBase {
  public:
   using ContainedType = Contained;
   /// A module made with its default options.
-  ModuleHolder() : impl_(std::make_shared<Contained>()) {}
+  ModuleHolder() : HolderBase{std::make_shared<Contained>()} {}
   /// No module yet: to be assigned.
   ModuleHolder(std::nullptr_t) {}
-  ModuleHolder(std::shared_ptr<Contained> module) : impl_(std::move(module)) {}
+  ModuleHolder(std::shared_ptr<Contained> m) : HolderBase{std::move(m)} {}
   /// Makes the module from its arguments or options.
   template <class Head, class... Tail>
     requires(sizeof...(Tail) > 0 || !(std::is_base_of_v<ModuleHolder<Contained>, std::remove_cvref_t<Head>> ||
                                       std::is_convertible_v<Head, std::shared_ptr<Contained>>))
   explicit ModuleHolder(Head&& head, Tail&&... tail)
-      : impl_(std::make_shared<Contained>(std::forward<Head>(head), std::forward<Tail>(tail)...)) {}
+      : HolderBase{std::make_shared<Contained>(std::forward<Head>(head), std::forward<Tail>(tail)...)} {}
 
-  explicit operator bool() const noexcept { return impl_ != nullptr; }
-  bool is_empty() const noexcept { return impl_ == nullptr; }
+  explicit operator bool() const noexcept { return module != nullptr; }
+  bool is_empty() const noexcept { return module == nullptr; }
   Contained* operator->() const { return get(); }
   Contained& operator*() const { return *get(); }
   Contained* get() const {
-    BOLIDE_CHECK(impl_, "Accessing empty ModuleHolder");
-    return impl_.get();
+    if (!module) [[unlikely]] detail::fail_empty_holder();
+    return static_cast<Contained*>(module.get());
   }
-  const std::shared_ptr<Contained>& ptr() const {
-    BOLIDE_CHECK(impl_, "Accessing empty ModuleHolder");
-    return impl_;
-  }
+  std::shared_ptr<Contained> ptr() const { return std::static_pointer_cast<Contained>((get(), module)); }
   template <class... A>
   decltype(auto) operator()(A&&... args) const { return get()->forward(std::forward<A>(args)...); }
   template <class A>
   decltype(auto) operator[](A&& arg) const { return (*get())[std::forward<A>(arg)]; }
-
- private:
-  std::shared_ptr<Contained> impl_;
 };
 template <class M>
 std::ostream& operator<<(std::ostream& stream, const ModuleHolder<M>& module) {

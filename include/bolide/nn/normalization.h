@@ -100,8 +100,8 @@ class InstanceNormImplBase : public Module {
 #define BOLIDE_BATCH_NORM_MODULE(Name)                                                  \
   class Name##Impl : public Cloneable<Name##Impl, BatchNormImplBase> {                  \
    public:                                                                              \
-    explicit Name##Impl(const BatchNormOptions& o) : Cloneable(o) { reset(); }          \
-    void reset() override { register_all(); }                                           \
+    explicit Name##Impl(const BatchNormOptions& options);                               \
+    void reset() override;                                                              \
                                                                                         \
    protected:                                                                           \
     void check_input(const Tensor& input) const override;                               \
@@ -110,8 +110,8 @@ class InstanceNormImplBase : public Module {
 #define BOLIDE_INSTANCE_NORM_MODULE(Name)                                               \
   class Name##Impl : public Cloneable<Name##Impl, InstanceNormImplBase> {               \
    public:                                                                              \
-    explicit Name##Impl(const InstanceNormOptions& o) : Cloneable(o) { reset(); }       \
-    void reset() override { register_all(); }                                           \
+    explicit Name##Impl(const InstanceNormOptions& options);                            \
+    void reset() override;                                                              \
                                                                                         \
    protected:                                                                           \
     int64_t unbatched_dim(const Tensor& input) const override;                          \

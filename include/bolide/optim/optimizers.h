@@ -6,7 +6,7 @@ namespace bolide::optim {
 
 // ---- options: fields, defaults and names are Python's ------------------------------------------
 struct SGDOptions : OptimizerCloneableOptions<SGDOptions> {
-  SGDOptions(double lr = 1e-3) : lr_(lr) {}
+  SGDOptions(double lr = 1e-3);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(double, momentum) = 0;
   BOLIDE_ARG(double, dampening) = 0;
@@ -28,16 +28,16 @@ struct SGDOptions : OptimizerCloneableOptions<SGDOptions> {
   void each(OptionVisitor& v) override
 
 struct AdamOptions : OptimizerCloneableOptions<AdamOptions> {
-  AdamOptions(double lr = 1e-3) : lr_(lr) {}
+  AdamOptions(double lr = 1e-3);
   BOLIDE_ADAM_ARGS(0);
 };
 /// Weight decay apart from the gradient.
 struct AdamWOptions : OptimizerCloneableOptions<AdamWOptions> {
-  AdamWOptions(double lr = 1e-3) : lr_(lr) {}
+  AdamWOptions(double lr = 1e-3);
   BOLIDE_ADAM_ARGS(1e-2);
 };
 struct NAdamOptions : OptimizerCloneableOptions<NAdamOptions> {
-  NAdamOptions(double lr = 2e-3) : lr_(lr) {}
+  NAdamOptions(double lr = 2e-3);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(Betas, betas) = {0.9, 0.999};
   BOLIDE_ARG(double, eps) = 1e-8;
@@ -49,7 +49,7 @@ struct NAdamOptions : OptimizerCloneableOptions<NAdamOptions> {
   void each(OptionVisitor& v) override;
 };
 struct RAdamOptions : OptimizerCloneableOptions<RAdamOptions> {
-  RAdamOptions(double lr = 1e-3) : lr_(lr) {}
+  RAdamOptions(double lr = 1e-3);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(Betas, betas) = {0.9, 0.999};
   BOLIDE_ARG(double, eps) = 1e-8;
@@ -60,7 +60,7 @@ struct RAdamOptions : OptimizerCloneableOptions<RAdamOptions> {
   void each(OptionVisitor& v) override;
 };
 struct AdamaxOptions : OptimizerCloneableOptions<AdamaxOptions> {
-  AdamaxOptions(double lr = 2e-3) : lr_(lr) {}
+  AdamaxOptions(double lr = 2e-3);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(Betas, betas) = {0.9, 0.999};
   BOLIDE_ARG(double, eps) = 1e-8;
@@ -70,7 +70,7 @@ struct AdamaxOptions : OptimizerCloneableOptions<AdamaxOptions> {
   void each(OptionVisitor& v) override;
 };
 struct AdagradOptions : OptimizerCloneableOptions<AdagradOptions> {
-  AdagradOptions(double lr = 1e-2) : lr_(lr) {}
+  AdagradOptions(double lr = 1e-2);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(double, lr_decay) = 0;
   BOLIDE_ARG(double, weight_decay) = 0;
@@ -81,7 +81,7 @@ struct AdagradOptions : OptimizerCloneableOptions<AdagradOptions> {
   void each(OptionVisitor& v) override;
 };
 struct AdadeltaOptions : OptimizerCloneableOptions<AdadeltaOptions> {
-  AdadeltaOptions(double lr = 1.0) : lr_(lr) {}
+  AdadeltaOptions(double lr = 1.0);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(double, rho) = 0.9;
   BOLIDE_ARG(double, eps) = 1e-6;
@@ -91,7 +91,7 @@ struct AdadeltaOptions : OptimizerCloneableOptions<AdadeltaOptions> {
   void each(OptionVisitor& v) override;
 };
 struct AdafactorOptions : OptimizerCloneableOptions<AdafactorOptions> {
-  AdafactorOptions(double lr = 1e-2) : lr_(lr) {}
+  AdafactorOptions(double lr = 1e-2);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(double, beta2_decay) = -0.8;
   /// nullopt: the epsilon of the parameter's dtype.
@@ -104,7 +104,7 @@ struct AdafactorOptions : OptimizerCloneableOptions<AdafactorOptions> {
   void each(OptionVisitor& v) override;
 };
 struct RMSpropOptions : OptimizerCloneableOptions<RMSpropOptions> {
-  RMSpropOptions(double lr = 1e-2) : lr_(lr) {}
+  RMSpropOptions(double lr = 1e-2);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(double, alpha) = 0.99;
   BOLIDE_ARG(double, eps) = 1e-8;
@@ -116,7 +116,7 @@ struct RMSpropOptions : OptimizerCloneableOptions<RMSpropOptions> {
   void each(OptionVisitor& v) override;
 };
 struct RpropOptions : OptimizerCloneableOptions<RpropOptions> {
-  RpropOptions(double lr = 1e-2) : lr_(lr) {}
+  RpropOptions(double lr = 1e-2);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(Betas, etas) = {0.5, 1.2};
   BOLIDE_ARG(Betas, step_sizes) = {1e-6, 50.0};
@@ -125,7 +125,7 @@ struct RpropOptions : OptimizerCloneableOptions<RpropOptions> {
   void each(OptionVisitor& v) override;
 };
 struct ASGDOptions : OptimizerCloneableOptions<ASGDOptions> {
-  ASGDOptions(double lr = 1e-2) : lr_(lr) {}
+  ASGDOptions(double lr = 1e-2);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(double, lambd) = 1e-4;
   BOLIDE_ARG(double, alpha) = 0.75;
@@ -137,7 +137,7 @@ struct ASGDOptions : OptimizerCloneableOptions<ASGDOptions> {
 };
 struct MuonOptions : OptimizerCloneableOptions<MuonOptions> {
   using Coefficients = std::tuple<double, double, double>;
-  MuonOptions(double lr = 1e-3) : lr_(lr) {}
+  MuonOptions(double lr = 1e-3);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(double, weight_decay) = 0.1;
   BOLIDE_ARG(double, momentum) = 0.95;
@@ -151,7 +151,7 @@ struct MuonOptions : OptimizerCloneableOptions<MuonOptions> {
   void each(OptionVisitor& v) override;
 };
 struct LBFGSOptions : OptimizerCloneableOptions<LBFGSOptions> {
-  LBFGSOptions(double lr = 1) : lr_(lr) {}
+  LBFGSOptions(double lr = 1);
   BOLIDE_ARG(double, lr);
   BOLIDE_ARG(int64_t, max_iter) = 20;
   BOLIDE_ARG(std::optional<int64_t>, max_eval);
@@ -166,21 +166,16 @@ struct LBFGSOptions : OptimizerCloneableOptions<LBFGSOptions> {
 };
 
 // ---- optimizers --------------------------------------------------------------------------------
-#define BOLIDE_OPTIMIZER(Name, OptionsType)                                                                      \
-  class Name : public Optimizer {                                                                                \
-   public:                                                                                                       \
-    explicit Name(std::vector<OptimizerParamGroup> groups, OptionsType defaults = {})                            \
-        : Optimizer(std::move(groups), std::make_unique<OptionsType>(std::move(defaults))) { check_groups(); }   \
-    explicit Name(std::vector<Tensor> params, OptionsType defaults = {})                                         \
-        : Name(std::vector<OptimizerParamGroup>{OptimizerParamGroup(std::move(params))}, std::move(defaults)) {} \
-                                                                                                                 \
-   protected:                                                                                                    \
-    std::span<const char* const> state_names() const override;                                                   \
-    void step_group(OptimizerParamGroup& group) override;                                                        \
-    void check(OptimizerOptions& options) const override;                                                        \
-                                                                                                                 \
-   private:                                                                                                      \
-    void check_groups() { for (auto& g : groups_) check(g.options()); }                                          \
+#define BOLIDE_OPTIMIZER(Name, OptionsType)                                             \
+  class Name : public Optimizer {                                                       \
+   public:                                                                              \
+    explicit Name(std::vector<OptimizerParamGroup> groups, OptionsType defaults = {});  \
+    explicit Name(std::vector<Tensor> params, OptionsType defaults = {});               \
+                                                                                        \
+   protected:                                                                           \
+    std::span<const char* const> state_names() const override;                          \
+    void step_group(OptimizerParamGroup& group) override;                               \
+    void check(OptimizerOptions& options) const override;                               \
   }
 
 BOLIDE_OPTIMIZER(SGD, SGDOptions);
@@ -203,10 +198,9 @@ BOLIDE_OPTIMIZER(Muon, MuonOptions);
 class LBFGS : public Optimizer {
  public:
   explicit LBFGS(std::vector<OptimizerParamGroup> groups, LBFGSOptions defaults = {});
-  explicit LBFGS(std::vector<Tensor> params, LBFGSOptions defaults = {})
-      : LBFGS(std::vector<OptimizerParamGroup>{OptimizerParamGroup(std::move(params))}, std::move(defaults)) {}
+  explicit LBFGS(std::vector<Tensor> params, LBFGSOptions defaults = {});
   ~LBFGS() override;
-  Tensor step(const LossClosure& closure) override;
+  Tensor step(const LossClosure& closure = {}) override;
   IValue state_dict() const override;
   void load_state_dict(const IValue& state) override;
   struct Memory;

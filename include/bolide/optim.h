@@ -1,0 +1,4 @@
+// optim: optimizers, learning rate schedules, averages of weights.
+#pragma once
+#include "bolide/optim/optimizers.h"
+#include "bolide/optim/schedulers.h"
