@@ -161,6 +161,7 @@ struct Normalize : TensorTransform<Target> {
 
  private:
   static Tensor channels(const std::vector<double>& v) {
+    if (v.size() == 1) return full({}, v[0], DType::Float32);
     Tensor t = empty({static_cast<int64_t>(v.size()), 1, 1}, DType::Float32);
     for (size_t i = 0; i < v.size(); ++i) t.data<float>()[i] = static_cast<float>(v[i]);
     return t;

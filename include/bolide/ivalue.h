@@ -53,17 +53,19 @@ class IValue {
   double toDouble() const;
   complex128 toComplexDouble() const;
   Scalar toScalar() const;
-  const std::string& toStringRef() const;
+  const std::string& toStringRef() const&;
   const Tensor& toTensor() const;
   /// Items of a list or tuple.
-  const std::vector<IValue>& toListRef() const;
+  const std::vector<IValue>& toListRef() const&;
+  std::vector<IValue> toListRef() && { return toList(); }  // a loop over a temporary's items must not outlive it
   std::vector<IValue>& toList();
   std::vector<Tensor> toTensorVector() const;
   std::vector<int64_t> toIntVector() const;
   std::vector<double> toDoubleVector() const;
   /// Pairs of a dictionary, in order.
-  const std::vector<Pair>& toGenericDict() const;
-  std::vector<Pair>& toGenericDict();
+  const std::vector<Pair>& toGenericDict() const&;
+  std::vector<Pair> toGenericDict() && { return std::as_const(*this).toGenericDict(); }
+  std::vector<Pair>& toGenericDict() &;
   /// The value of a key of a dictionary, or null.
   const IValue* find(std::string_view key) const;
   const IValue* find(int64_t key) const;

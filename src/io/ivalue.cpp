@@ -67,7 +67,7 @@ Scalar IValue::toScalar() const {
     default: wrong("a number");
   }
 }
-const std::string& IValue::toStringRef() const {
+const std::string& IValue::toStringRef() const& {
   if (!isString()) wrong("a str");
   return compound_->text;
 }
@@ -75,7 +75,7 @@ const Tensor& IValue::toTensor() const {
   if (!isTensor()) wrong("a Tensor");
   return tensor_;
 }
-const std::vector<IValue>& IValue::toListRef() const {
+const std::vector<IValue>& IValue::toListRef() const& {
   if (!isList() && !isTuple()) wrong("a list or tuple");
   return compound_->items;
 }
@@ -95,11 +95,11 @@ std::vector<double> IValue::toDoubleVector() const {
   for (const IValue& v : toListRef()) out.push_back(v.toDouble());
   return out;
 }
-const std::vector<IValue::Pair>& IValue::toGenericDict() const {
+const std::vector<IValue::Pair>& IValue::toGenericDict() const& {
   if (!isGenericDict()) wrong("a dict");
   return compound_->pairs;
 }
-std::vector<IValue::Pair>& IValue::toGenericDict() { return const_cast<std::vector<Pair>&>(std::as_const(*this).toGenericDict()); }
+std::vector<IValue::Pair>& IValue::toGenericDict() & { return const_cast<std::vector<Pair>&>(std::as_const(*this).toGenericDict()); }
 
 const IValue* IValue::find(std::string_view key) const {
   for (const auto& [k, v] : toGenericDict())

@@ -204,8 +204,8 @@ std::ostream& operator<<(std::ostream& s, const Optimizer& o) {
   for (size_t i = 0; i < o.param_groups().size(); ++i) {
     s << "\nParameter Group " << i << "\n";
     std::map<std::string, std::string> lines;
-    for (const auto& [key, v] : options_dict(o.param_groups()[i]).toGenericDict())
-      lines[key.toStringRef()] = nn::detail::py(v);
+    const IValue options = options_dict(o.param_groups()[i]);
+    for (const auto& [key, v] : options.toGenericDict()) lines[key.toStringRef()] = nn::detail::py(v);
     for (const auto& [key, text] : lines) s << "    " << key << ": " << text << "\n";
   }
   return s << ")";

@@ -65,8 +65,6 @@ TEST_CASE("splits and samplers are PyTorch's for the same seed") {
   samplers::SubsetRandomSampler subset({3, 5, 9});
   CHECK(subset.next(5) == std::vector<size_t>{9, 3, 5});
   CHECK(!subset.next(5));
-  samplers::WeightedRandomSampler weighted({.1, .9, .5}, 6);
-  CHECK(weighted.next(9) == std::vector<size_t>{1, 1, 1, 2, 1, 1});
   samplers::DistributedSampler distributed(7, 3, 1, true, 4);
   CHECK(distributed.next(9) == std::vector<size_t>{1, 2, 3});
   CHECK_THROWS_AS(random_split(seven(), {4, 4}), ValueError);
