@@ -1,3 +1,4 @@
+// NamedOp: which overload fits, and the defaults of what is left out.
 #include "core/named_op.h"
 
 #include <charconv>

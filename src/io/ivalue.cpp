@@ -1,3 +1,4 @@
+// IValue.
 #include "bolide/ivalue.h"
 
 #include <ostream>

@@ -1,3 +1,4 @@
+// How modules are written.
 #include "nn/text.h"
 
 #include <charconv>

@@ -21,7 +21,7 @@ struct LBFGS::Memory {
 };
 
 namespace {
-double dot(const Tensor& a, const Tensor& b) { return sum(mul(a, b)).item<double>(); }
+double product(const Tensor& a, const Tensor& b) { return sum(mul(a, b)).item<double>(); }
 double largest(const Tensor& t) { return max(abs(t)).item<double>(); }
 }  // namespace
 
@@ -145,7 +145,7 @@ int64_t LBFGS::search(const LossClosure& closure) {
     Tensor grad = flat_grad();
     for (size_t i = 0; i < kept.size(); ++i) copy_(groups_[0].params()[i], kept[i]);
     ++calls;
-    const double slope = dot(grad, m.direction);
+    const double slope = product(grad, m.direction);
     return Point{t, loss, std::move(grad), slope};
   };
   const Point best = strong_wolfe(Point{0, m.loss, m.grad, m.slope}, m.t, largest(m.direction), trial);
@@ -159,11 +159,11 @@ namespace {
 
 void remember(LBFGS::Memory& m, size_t history) {
   const Tensor change = sub(m.grad, m.previous_grad), moved = mul(m.direction, m.t);
-  const double curvature = dot(change, moved);
+  const double curvature = product(change, moved);
   if (curvature <= 1e-10) return;
   if (m.changes.size() == history) m.changes.pop_front(), m.moves.pop_front(), m.curvatures.pop_front();
   m.changes.push_back(change), m.moves.push_back(moved), m.curvatures.push_back(1 / curvature);
-  m.scale = curvature / dot(change, change);
+  m.scale = curvature / product(change, change);
 }
 
 /// -H grad, H being the inverse Hessian that the remembered changes imply.
@@ -171,11 +171,11 @@ Tensor two_loops(const LBFGS::Memory& m) {
   std::vector<double> weights(m.changes.size());
   Tensor q = neg(m.grad);
   for (size_t i = m.changes.size(); i-- > 0;) {
-    weights[i] = dot(m.moves[i], q) * m.curvatures[i];
+    weights[i] = product(m.moves[i], q) * m.curvatures[i];
     add_(q, m.changes[i], -weights[i]);
   }
   q = mul(q, m.scale);
-  for (size_t i = 0; i < m.changes.size(); ++i) add_(q, m.moves[i], weights[i] - dot(m.changes[i], q) * m.curvatures[i]);
+  for (size_t i = 0; i < m.changes.size(); ++i) add_(q, m.moves[i], weights[i] - product(m.changes[i], q) * m.curvatures[i]);
   return q;
 }
 
@@ -190,7 +190,7 @@ void turn(LBFGS::Memory& m, const LBFGSOptions& o) {
   m.previous_grad = m.grad.clone();
   m.previous_loss = m.loss;
   m.t = m.n_iter == 1 ? std::min(1.0, 1 / sum(abs(m.grad)).item<double>()) * o.lr() : o.lr();
-  m.slope = dot(m.grad, m.direction);
+  m.slope = product(m.grad, m.direction);
 }
 
 }  // namespace
