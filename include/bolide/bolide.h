@@ -2,9 +2,11 @@
 #pragma once
 #include "bolide/autograd.h"
 #include "bolide/data.h"
+#include "bolide/factories.h"
 #include "bolide/io.h"
 #include "bolide/nn.h"
 #include "bolide/ops.h"
 #include "bolide/optim.h"
+#include "bolide/print.h"
 #include "bolide/random.h"
 #include "bolide/tensor.h"

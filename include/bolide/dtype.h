@@ -21,9 +21,13 @@ enum class DType : int8_t {
 inline constexpr int kDTypeSlots = 46;  // one more than the largest number
 
 inline constexpr DType kUInt8 = DType::UInt8, kInt8 = DType::Int8, kInt16 = DType::Int16, kInt32 = DType::Int32,
-                       kInt64 = DType::Int64, kHalf = DType::Float16, kFloat = DType::Float32,
-                       kDouble = DType::Float64, kBool = DType::Bool, kBFloat16 = DType::BFloat16,
-                       kComplex64 = DType::Complex64, kComplex128 = DType::Complex128;
+                       kInt64 = DType::Int64, kFloat16 = DType::Float16, kFloat32 = DType::Float32,
+                       kFloat64 = DType::Float64, kBFloat16 = DType::BFloat16, kBool = DType::Bool,
+                       kComplexFloat = DType::Complex64, kComplexDouble = DType::Complex128;
+// their other names
+inline constexpr DType kByte = kUInt8, kChar = kInt8, kShort = kInt16, kInt = kInt32, kLong = kInt64, kHalf = kFloat16,
+                       kFloat = kFloat32, kDouble = kFloat64, kComplex64 = kComplexFloat,
+                       kComplex128 = kComplexDouble;
 
 /// Bytes of one element.
 constexpr int64_t item_size(DType t) {

@@ -20,9 +20,9 @@ Tensor full_like(const Tensor& self, const Scalar& fill_value, OptDType dtype = 
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step = 1, OptDType dtype = {}, std::optional<Device> device = {});
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, OptDType dtype = {}, std::optional<Device> device = {});
 Tensor eye(int64_t n, std::optional<int64_t> m = {}, OptDType dtype = {}, std::optional<Device> device = {});
-/// A tensor of the given values.
+/// A tensor of the given values: `tensor<float>({1, 2})`. Without a type see bolide/factories.h.
 template <class T>
-Tensor tensor(std::initializer_list<T> values) {
+Tensor tensor(std::initializer_list<std::type_identity_t<T>> values) {
   Tensor t = empty({static_cast<int64_t>(values.size())}, dtype_of<T>);
   std::copy(values.begin(), values.end(), t.data<T>());
   return t;

@@ -17,6 +17,5 @@ struct PrintOptions {
 void set_printoptions(const PrintOptions& options);
 PrintOptions get_printoptions();
 
-std::ostream& operator<<(std::ostream& stream, const Tensor& t);
 
 }  // namespace bolide

@@ -156,11 +156,36 @@ struct TensorImpl {
 /// Set by the Python front end: releases the Python object when a tensor dies, owning it.
 extern void (*release_python)(TensorImpl*);
 
-struct TensorOptions {
-  std::optional<DType> dtype;
-  std::optional<Device> device;
-  bool requires_grad = false;
+/// What functions that make tensors are told: `zeros({2, 3}, TensorOptions().dtype(kFloat64).requires_grad(true))`.
+class TensorOptions {
+ public:
+  TensorOptions dtype(std::optional<DType> t) const { TensorOptions o = *this; o.dtype_ = t; return o; }
+  TensorOptions device(std::optional<Device> d) const { TensorOptions o = *this; o.device_ = d; return o; }
+  TensorOptions requires_grad(bool on = true) const { TensorOptions o = *this; o.requires_grad_ = on; return o; }
+  std::optional<DType> dtype() const { return dtype_; }
+  std::optional<Device> device() const { return device_; }
+  bool wants_grad() const { return requires_grad_; }
+
+ private:
+  std::optional<DType> dtype_;
+  std::optional<Device> device_;
+  bool requires_grad_ = false;
 };
+
+/// A tensor or a number, for arguments where either will do. A view, never stored.
+struct Operand {
+  const Tensor* tensor = nullptr;
+  Scalar number;
+  Operand(const Tensor& t) : tensor(&t) {}
+  Operand(const Scalar& s) : number(s) {}
+  template <class N> requires std::is_arithmetic_v<N>
+  Operand(N v) : number(v) {}
+  bool is_tensor() const { return tensor; }
+};
+
+namespace indexing {
+class TensorIndex;
+}
 
 class Tensor {
  public:
@@ -228,56 +253,213 @@ class Tensor {
   Scalar item() const;
   template <class T> T item() const { return item().to<T>(); }
 
-  // the ops that C++ users expect as methods; each is the free function of bolide/ops.h
+  // ---- the ops that C++ users expect as methods; each is the free function of bolide/ops.h (src/ops/methods.cpp)
   Tensor to(DType dtype) const;
   Tensor to(Device device) const;
-  Tensor contiguous() const;
+  Tensor to(Device device, DType dtype) const;
+  Tensor to(const Tensor& like) const;  // its dtype and device
+  Tensor type_as(const Tensor& other) const { return to(other.dtype()); }
+  Tensor cpu() const { return to(Device(DeviceType::CPU)); }
+  Tensor cuda() const { return to(Device(DeviceType::CUDA)); }
+  bool is_cpu() const { return device().is_cpu(); }
+  bool is_cuda() const { return device().is_cuda(); }
+  bool is_meta() const { return device().is_meta(); }
+  bool is_floating_point() const { return is_floating(dtype()); }
+  bool is_complex() const { return bolide::is_complex(dtype()); }
+  int64_t ndimension() const { return dim(); }
+  int64_t nbytes() const { return numel() * itemsize(); }
+  TensorOptions options() const { return TensorOptions().dtype(dtype()).device(device()); }
+  // copies and views
+  Tensor contiguous(MemoryFormat format = MemoryFormat::Contiguous) const;
   Tensor clone() const;
   Tensor view(IntList sizes) const;
+  Tensor view_as(const Tensor& other) const { return view(other.sizes()); }
   Tensor reshape(IntList sizes) const;
+  Tensor reshape_as(const Tensor& other) const { return reshape(other.sizes()); }
   Tensor flatten(int64_t start = 0, int64_t end = -1) const;
   Tensor transpose(int64_t a, int64_t b) const;
   Tensor permute(IntList dims) const;
   Tensor t() const;
+  Tensor mT() const { return transpose(-2, -1); }
   Tensor squeeze() const;
+  Tensor squeeze(IntList dims) const;
   Tensor unsqueeze(int64_t d) const;
   Tensor expand(IntList sizes) const;
+  Tensor expand_as(const Tensor& other) const { return expand(other.sizes()); }
   Tensor select(int64_t d, int64_t i) const;
   Tensor slice(int64_t d, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step = 1) const;
+  Tensor narrow(int64_t d, int64_t start, int64_t length) const;
+  Tensor diagonal(int64_t offset = 0, int64_t a = 0, int64_t b = 1) const;
+  Tensor unfold(int64_t d, int64_t size, int64_t step) const;
+  Tensor as_strided(IntList sizes, IntList strides, std::optional<int64_t> offset = {}) const;
   Tensor operator[](int64_t i) const { return select(0, i); }
-  Tensor sum() const;
-  Tensor sum(IntList dims, bool keepdim = false) const;
-  Tensor mean() const;
-  Tensor argmax(std::optional<int64_t> d = {}, bool keepdim = false) const;
-  Tensor eq(const Tensor& o) const;
-  Tensor matmul(const Tensor& o) const;
-  Tensor relu() const;
+  std::vector<Tensor> split(int64_t size, int64_t d = 0) const;
+  std::vector<Tensor> chunk(int64_t chunks, int64_t d = 0) const;
+  std::vector<Tensor> unbind(int64_t d = 0) const;
+  Tensor repeat(IntList repeats) const;
+  Tensor flip(IntList dims) const;
+  Tensor roll(IntList shifts, IntList dims = {}) const;
+  Tensor tril(int64_t diagonal = 0) const;
+  Tensor triu(int64_t diagonal = 0) const;
+  // arithmetic
+  Tensor add(const Operand& o, const Scalar& alpha = 1) const;
+  Tensor sub(const Operand& o, const Scalar& alpha = 1) const;
+  Tensor mul(const Operand& o) const;
+  Tensor div(const Operand& o) const;
+  Tensor div(const Operand& o, std::string_view rounding_mode) const;
+  Tensor floor_divide(const Operand& o) const;
+  Tensor remainder(const Operand& o) const;
+  Tensor fmod(const Operand& o) const;
+  Tensor pow(const Operand& o) const;
+  Tensor neg() const;
+  Tensor abs() const;
+  Tensor sign() const;
   Tensor exp() const;
   Tensor log() const;
+  Tensor log2() const;
+  Tensor log10() const;
+  Tensor log1p() const;
+  Tensor expm1() const;
+  Tensor sqrt() const;
+  Tensor rsqrt() const;
+  Tensor square() const;
+  Tensor reciprocal() const;
+  Tensor sin() const;
+  Tensor cos() const;
+  Tensor tan() const;
+  Tensor asin() const;
+  Tensor acos() const;
+  Tensor atan() const;
+  Tensor sinh() const;
+  Tensor cosh() const;
+  Tensor tanh() const;
+  Tensor erf() const;
+  Tensor sigmoid() const;
+  Tensor relu() const;
+  Tensor floor() const;
+  Tensor ceil() const;
+  Tensor round(int64_t decimals = 0) const;
+  Tensor trunc() const;
+  Tensor frac() const;
+  Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max = {}) const;
+  Tensor clamp_min(const Operand& min) const;
+  Tensor clamp_max(const Operand& max) const;
+  Tensor maximum(const Tensor& o) const;
+  Tensor minimum(const Tensor& o) const;
+  Tensor lerp(const Tensor& end, const Operand& weight) const;
+  Tensor addcmul(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
+  Tensor addcdiv(const Tensor& a, const Tensor& b, const Scalar& value = 1) const;
+  Tensor conj() const;
+  // comparison
+  Tensor eq(const Operand& o) const;
+  Tensor ne(const Operand& o) const;
+  Tensor lt(const Operand& o) const;
+  Tensor le(const Operand& o) const;
+  Tensor gt(const Operand& o) const;
+  Tensor ge(const Operand& o) const;
+  Tensor logical_and(const Operand& o) const;
+  Tensor logical_or(const Operand& o) const;
+  Tensor logical_not() const;
+  Tensor isnan() const;
+  Tensor isinf() const;
+  Tensor isfinite() const;
+  bool equal(const Tensor& o) const;
+  bool allclose(const Tensor& o, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) const;
+  Tensor where(const Tensor& condition, const Operand& other) const;
+  Tensor masked_fill(const Tensor& mask, const Operand& value) const;
+  // reductions
+  Tensor sum() const;
+  Tensor sum(DType dtype) const;
+  Tensor sum(IntList dims, bool keepdim = false) const;
+  Tensor mean() const;
+  Tensor mean(IntList dims, bool keepdim = false) const;
+  Tensor prod() const;
+  Tensor prod(int64_t d, bool keepdim = false) const;
+  Tensor var(bool unbiased = true) const;
+  Tensor var(IntList dims, bool unbiased = true, bool keepdim = false) const;
+  Tensor std(bool unbiased = true) const;
+  Tensor std(IntList dims, bool unbiased = true, bool keepdim = false) const;
+  Tensor norm(const Scalar& p = 2) const;
+  Tensor norm(const Scalar& p, IntList dims, bool keepdim = false) const;
+  Tensor max() const;
+  std::tuple<Tensor, Tensor> max(int64_t d, bool keepdim = false) const;
+  Tensor min() const;
+  std::tuple<Tensor, Tensor> min(int64_t d, bool keepdim = false) const;
+  Tensor amax(IntList dims = {}, bool keepdim = false) const;
+  Tensor amin(IntList dims = {}, bool keepdim = false) const;
+  Tensor argmax(std::optional<int64_t> d = {}, bool keepdim = false) const;
+  Tensor argmin(std::optional<int64_t> d = {}, bool keepdim = false) const;
+  Tensor all() const;
+  Tensor any() const;
+  Tensor cumsum(int64_t d) const;
+  Tensor cumprod(int64_t d) const;
+  Tensor logsumexp(IntList dims, bool keepdim = false) const;
+  Tensor softmax(int64_t d) const;
+  Tensor log_softmax(int64_t d) const;
+  std::tuple<Tensor, Tensor> sort(int64_t d = -1, bool descending = false) const;
+  Tensor argsort(int64_t d = -1, bool descending = false) const;
+  std::tuple<Tensor, Tensor> topk(int64_t k, int64_t d = -1, bool largest = true, bool sorted = true) const;
+  // products
+  Tensor mm(const Tensor& o) const;
+  Tensor bmm(const Tensor& o) const;
+  Tensor mv(const Tensor& o) const;
+  Tensor dot(const Tensor& o) const;
+  Tensor matmul(const Tensor& o) const;
+  // indexing
+  Tensor index(std::initializer_list<indexing::TensorIndex> indices) const;
+  Tensor& index_put_(std::initializer_list<indexing::TensorIndex> indices, const Operand& value);
+  Tensor index_select(int64_t d, const Tensor& index) const;
+  Tensor gather(int64_t d, const Tensor& index) const;
+  Tensor scatter(int64_t d, const Tensor& index, const Tensor& src) const;
+  Tensor scatter_add(int64_t d, const Tensor& index, const Tensor& src) const;
+  Tensor masked_select(const Tensor& mask) const;
+  Tensor nonzero() const;
+  // in place
   Tensor& copy_(const Tensor& src);
   Tensor& zero_();
   Tensor& fill_(const Scalar& v);
-  Tensor& add_(const Tensor& o, const Scalar& alpha = 1);
-  Tensor& mul_(const Scalar& v);
+  Tensor& resize_(IntList sizes);
+  Tensor& add_(const Operand& o, const Scalar& alpha = 1);
+  Tensor& sub_(const Operand& o, const Scalar& alpha = 1);
+  Tensor& mul_(const Operand& o);
+  Tensor& div_(const Operand& o);
+  Tensor& pow_(const Operand& o);
+  Tensor& neg_();
+  Tensor& abs_();
+  Tensor& exp_();
+  Tensor& log_();
+  Tensor& sqrt_();
+  Tensor& relu_();
+  Tensor& sigmoid_();
+  Tensor& tanh_();
+  Tensor& clamp_(std::optional<Scalar> min, std::optional<Scalar> max = {});
+  Tensor& lerp_(const Tensor& end, const Operand& weight);
+  Tensor& addcmul_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  Tensor& addcdiv_(const Tensor& a, const Tensor& b, const Scalar& value = 1);
+  Tensor& masked_fill_(const Tensor& mask, const Operand& value);
+  Tensor& index_add_(int64_t d, const Tensor& index, const Tensor& src);
+  Tensor& scatter_(int64_t d, const Tensor& index, const Tensor& src);
+  Tensor& scatter_add_(int64_t d, const Tensor& index, const Tensor& src);
+  Tensor& uniform_(double from = 0, double to = 1);
+  Tensor& normal_(double mean = 0, double std = 1);
+  Tensor& bernoulli_(double p = 0.5);
+  Tensor& random_();
+  Tensor& random_(int64_t from, int64_t to);
+  Tensor& operator+=(const Operand& o) { return add_(o); }
+  Tensor& operator-=(const Operand& o) { return sub_(o); }
+  Tensor& operator*=(const Operand& o) { return mul_(o); }
+  Tensor& operator/=(const Operand& o) { return div_(o); }
 
  private:
   Ref<TensorImpl> p_;
 };
 static_assert(sizeof(Tensor) == sizeof(void*), "boxed values read a TensorImpl* as a Tensor");
 
+/// As Python prints it (bolide/print.h has the options).
+std::ostream& operator<<(std::ostream& stream, const Tensor& t);
+
 using TensorList = std::span<const Tensor>;
 using Str = std::string_view;
-
-/// A tensor or a number, for arguments where either will do. A view, never stored.
-struct Operand {
-  const Tensor* tensor = nullptr;
-  Scalar number;
-  Operand(const Tensor& t) : tensor(&t) {}
-  Operand(const Scalar& s) : number(s) {}
-  template <class N> requires std::is_arithmetic_v<N>
-  Operand(N v) : number(v) {}
-  bool is_tensor() const { return tensor; }
-};
 
 /// Row-major strides of `sizes`.
 Dims contiguous_strides(IntList sizes);

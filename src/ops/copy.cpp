@@ -167,12 +167,5 @@ Scalar Tensor::item() const {
   copy_values(here, *this);
   return iter::load_scalar(dtype(), here.raw());
 }
-Tensor Tensor::to(DType d) const { return cast(*this, d); }
-Tensor Tensor::to(Device d) const { return bolide::to(*this, {}, d); }
-Tensor Tensor::contiguous() const { return bolide::contiguous(*this); }
-Tensor Tensor::clone() const { return bolide::clone(*this); }
-Tensor& Tensor::copy_(const Tensor& src) { bolide::copy_(*this, src); return *this; }
-Tensor& Tensor::zero_() { bolide::zero_(*this); return *this; }
-Tensor& Tensor::fill_(const Scalar& v) { bolide::fill_(*this, v); return *this; }
 
 }  // namespace bolide

@@ -178,6 +178,5 @@ struct Argmin {
 Tensor argmin(const Tensor& self, OptDim dim, bool keepdim) { return call<Argmin>(self, dim, keepdim); }
 const Register<Argmin> argmin_op;
 
-Tensor Tensor::argmax(OptDim d, bool keepdim) const { return bolide::argmax(*this, d, keepdim); }
 
 }  // namespace bolide

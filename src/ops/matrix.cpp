@@ -456,12 +456,5 @@ struct Linear {
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) { return call<Linear>(x, w, bias); }
 const Register<Linear> linear_op;
 
-Tensor Tensor::matmul(const Tensor& o) const { return bolide::matmul(*this, o); }
-Tensor Tensor::relu() const { return bolide::relu(*this); }
-Tensor Tensor::exp() const { return bolide::exp(*this); }
-Tensor Tensor::log() const { return bolide::log(*this); }
-Tensor Tensor::eq(const Tensor& o) const { return bolide::eq(*this, o); }
-Tensor& Tensor::add_(const Tensor& o, const Scalar& alpha) { bolide::add_(*this, o, alpha); return *this; }
-Tensor& Tensor::mul_(const Scalar& v) { bolide::mul_(*this, v); return *this; }
 
 }  // namespace bolide

@@ -328,8 +328,5 @@ struct Logsumexp {
 Tensor logsumexp(const Tensor& self, IntList dim, bool keepdim) { return call<Logsumexp>(self, dim, keepdim); }
 const Register<Logsumexp> logsumexp_op;
 
-Tensor Tensor::sum() const { return bolide::sum(*this); }
-Tensor Tensor::sum(IntList dims, bool keepdim) const { return bolide::sum(*this, std::optional<IntList>(dims), keepdim); }
-Tensor Tensor::mean() const { return bolide::mean(*this); }
 
 }  // namespace bolide

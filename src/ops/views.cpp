@@ -600,16 +600,5 @@ const Register<Stack> stack_op;
 
 // ---- methods ---------------------------------------------------------------------------------
 
-Tensor Tensor::view(IntList s) const { return bolide::view(*this, s); }
-Tensor Tensor::reshape(IntList s) const { return bolide::reshape(*this, s); }
-Tensor Tensor::flatten(int64_t a, int64_t b) const { return bolide::flatten(*this, a, b); }
-Tensor Tensor::transpose(int64_t a, int64_t b) const { return bolide::transpose(*this, a, b); }
-Tensor Tensor::permute(IntList d) const { return bolide::permute(*this, d); }
-Tensor Tensor::t() const { return bolide::t(*this); }
-Tensor Tensor::squeeze() const { return bolide::squeeze(*this); }
-Tensor Tensor::unsqueeze(int64_t d) const { return bolide::unsqueeze(*this, d); }
-Tensor Tensor::expand(IntList s) const { return bolide::expand(*this, s); }
-Tensor Tensor::select(int64_t d, int64_t i) const { return bolide::select(*this, d, i); }
-Tensor Tensor::slice(int64_t d, std::optional<int64_t> b, std::optional<int64_t> e, int64_t s) const { return bolide::slice(*this, d, b, e, s); }
 
 }  // namespace bolide

@@ -11,7 +11,7 @@ using autograd::variable_list;
 
 namespace {
 
-Tensor leaf(std::initializer_list<float> values) { return tensor(values).set_requires_grad(); }
+Tensor leaf(std::initializer_list<float> values) { return tensor<float>(values).set_requires_grad(); }
 float at(const Tensor& t, int64_t i) { return t.select(0, i).item<float>(); }
 
 struct Scale : autograd::Function<Scale> {
