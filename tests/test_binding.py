@@ -196,3 +196,18 @@ def test_assert_close():
         torch.testing.assert_close(x, x + 1)
     with pytest.raises(AssertionError, match="'dtype' do not match"):
         torch.testing.assert_close(x, x.double())
+
+
+def test_number_first():
+    a = torch.tensor([1.0, 2.0, 3.0])
+    assert torch.pow(2, a).tolist() == [2, 4, 8] and torch.remainder(7, torch.tensor([2, 4])).tolist() == [1, 3]
+
+
+def test_size():
+    s = torch.Size([2, 3])
+    assert repr(s + (4,)) == repr((2, 3) + torch.Size([4])) == "torch.Size([2, 3, 4])"
+    assert repr(s[1:]) == "torch.Size([3])" and s.numel() == 6 and hash(s) == hash((2, 3))
+
+
+def test_hash_is_identity():
+    assert hash(x) == id(x)

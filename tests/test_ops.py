@@ -192,7 +192,7 @@ def accepts_out(row: Row, args: Any, kwargs: Any, out: Any) -> bool:
     try:
         row.function(*args, **kwargs, out=out)
     except TypeError as e:
-        if "out" in str(e) or "invalid combination" in str(e):
+        if "out" in str(e) or "invalid combination" in str(e) or "missing" in str(e):
             return False
         raise
     return True

@@ -21,7 +21,8 @@ __all__ = ["TorchFunctionMode", "get_default_nowrap_functions", "get_ignored_fun
 # ---- functions written in Python -----------------------------------------------------------------
 
 def _stub(*args, **kwargs):
-    return "DISPATCH"("FUNC", "ORIGINAL", args, kwargs)  # constants are exchanged below
+    dispatch = "DISPATCH"  # these constants are exchanged below
+    return dispatch("FUNC", "ORIGINAL", args, kwargs)
 
 
 def _instrument(function):

@@ -103,6 +103,13 @@ void use_default_device(const Overload& o, Frame& frame) {
   if (device.none()) device = box(*default_device());
 }
 
+/// torch.pow(2, x) and its kin: functions of two operands that also take the first one as a number.
+bool takes_number_first(const Family& f, const Given& g, bool method) {
+  static constexpr std::string_view names[] = {"pow", "remainder", "floor_divide", "float_power", "xlogy", "bitwise_and", "bitwise_or",
+      "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "special_xlogy", "special_xlog1py", "special_zeta", "mul", "add", "sub", "div"};
+  return !method && g.n >= 2 && is_number(g.args[0]) && is_tensor(g.args[1]) && std::find(std::begin(names), std::end(names), f.name) != std::end(names);
+}
+
 PyObject* call_family(const Family& f, PyObject* func, const Given& g, bool method) {
   return guard([&]() -> PyObject* {
     const FromPython here;
@@ -120,6 +127,12 @@ PyObject* call_family(const Family& f, PyObject* func, const Given& g, bool meth
       }
       if (o.device >= 0 && default_device()) [[unlikely]] use_default_device(o, frame);
       return run(f, o, frame, g.n ? g.args[0] : nullptr);
+    }
+    if (takes_number_first(f, g, method)) {
+      std::vector<PyObject*> all(g.args, g.args + g.n + g.keywords());
+      Object left(wrap_number(all[0], unwrap(all[1]).device()));
+      all[0] = left.get();
+      return call_family(f, func, Given{all.data(), g.n, g.kwnames}, method);
     }
     bool called;  // objects that are no tensors may override, too
     PyObject* r = call_override(func, g, called);

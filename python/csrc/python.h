@@ -93,6 +93,8 @@ int set_item(PyObject* self, PyObject* index, PyObject* value);
 /// Sets the Python exception of a file that cannot be read, written or mapped.
 void set_file_error(const FileError& e);
 
+/// A number as a 0-d tensor that promotes as a number.
+PyObject* wrap_number(PyObject* number, Device device);
 /// A type's name as messages give it: Tensor, int, numpy.ndarray.
 std::string type_name(PyObject* o);
 /// The device of factories that name none (set_default_device, `with device:`); null when it is the CPU.

@@ -3,6 +3,13 @@
 
 namespace bolide::python {
 
+PyObject* wrap_number(PyObject* number, Device device) {
+  const Scalar s = scalar_of(number);
+  Tensor n = scalar_tensor(s, s.dtype(), device);
+  n->flags |= TensorImpl::kWrappedNumber;
+  return wrap(std::move(n));
+}
+
 namespace {
 
 #define SELF unwrap(self)
@@ -40,15 +47,10 @@ PyObject* nb_div(PyObject* a, PyObject* b) {
   Object inverse(reciprocal(b));  // as PyTorch does
   return inverse ? mul(inverse.get(), a) : nullptr;
 }
-/// number op tensor, for ops whose left operand is a tensor: the number stands as a 0-d tensor that promotes as a number.
+/// number op tensor, for ops whose left operand is a tensor: the number stands as a 0-d tensor.
 PyObject* number_first(OpRef& op, PyObject* a, PyObject* b) {
   if (!is_number(a)) Py_RETURN_NOTIMPLEMENTED;
-  Object left(guard([&] {
-    const Scalar s = scalar_of(a);
-    Tensor n = scalar_tensor(s, s.dtype(), unwrap(b).device());
-    n->flags |= TensorImpl::kWrappedNumber;
-    return wrap(std::move(n));
-  }));
+  Object left(guard([&] { return wrap_number(a, unwrap(b).device()); }));
   return left ? op(left.get(), b) : nullptr;
 }
 #define ORDERED(fn, op)                                                          \
@@ -158,7 +160,8 @@ PyObject* richcompare(PyObject* a, PyObject* b, int op) {
   }
   return refs[op](a, b);
 }
-Py_hash_t tensor_hash(PyObject* self) { return _Py_HashPointer(self); }
+/// hash(t) == id(t): by identity, since == compares elements.
+Py_hash_t tensor_hash(PyObject* self) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self)); }
 
 Py_ssize_t tensor_length(PyObject* self) {
   if (Py_TYPE(self) != &TensorType && overrides(self)) [[unlikely]] {

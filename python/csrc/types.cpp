@@ -245,6 +245,12 @@ PyObject* size_repr(PyObject* o) {
   return list ? PyUnicode_FromFormat("torch.Size(%R)", list.get()) : nullptr;
 }
 PyObject* size_concat(PyObject* a, PyObject* b) { return as_size(PyTuple_Type.tp_as_sequence->sq_concat(a, b)); }
+/// Size + tuple and tuple + Size give a Size.
+PyObject* size_add(PyObject* a, PyObject* b) {
+  if (!PyTuple_Check(a) || !PyTuple_Check(b)) Py_RETURN_NOTIMPLEMENTED;
+  return size_concat(a, b);
+}
+PyNumberMethods size_number = {.nb_add = size_add};
 PyObject* size_repeat(PyObject* a, Py_ssize_t n) { return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(a, n)); }
 PyObject* size_subscript(PyObject* a, PyObject* k) {
   PyObject* r = PyTuple_Type.tp_as_mapping->mp_subscript(a, k);
@@ -417,6 +423,7 @@ void init_types(PyObject* m) {
   SizeType.tp_base = &PyTuple_Type, SizeType.tp_new = size_new, SizeType.tp_repr = size_repr, SizeType.tp_methods = size_methods;
   size_sequence.sq_concat = size_concat, size_sequence.sq_repeat = size_repeat;
   size_mapping.mp_subscript = size_subscript;
+  SizeType.tp_as_number = &size_number;
   SizeType.tp_as_sequence = &size_sequence, SizeType.tp_as_mapping = &size_mapping;
   GeneratorType.tp_new = generator_new, GeneratorType.tp_dealloc = generator_dealloc;
   GeneratorType.tp_methods = generator_methods, GeneratorType.tp_getset = generator_getset;
