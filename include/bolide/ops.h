@@ -62,6 +62,37 @@ std::vector<Tensor> unbind(const Tensor& self, int64_t dim = 0);
 std::vector<Tensor> chunk(const Tensor& self, int64_t chunks, int64_t dim = 0);
 Tensor cat(TensorList tensors, int64_t dim = 0);
 Tensor stack(TensorList tensors, int64_t dim = 0);
+Tensor hstack(TensorList tensors);
+Tensor vstack(TensorList tensors);
+Tensor dstack(TensorList tensors);
+Tensor column_stack(TensorList tensors);
+Tensor block_diag(TensorList tensors);
+std::vector<Tensor> tensor_split(const Tensor& self, int64_t sections, int64_t dim = 0);
+std::vector<Tensor> tensor_split(const Tensor& self, IntList indices, int64_t dim = 0);
+std::vector<Tensor> broadcast_tensors(TensorList tensors);
+Tensor broadcast_to(const Tensor& self, IntList size);
+Tensor movedim(const Tensor& self, IntList source, IntList destination);
+Tensor unflatten(const Tensor& self, int64_t dim, IntList sizes);
+Tensor ravel(const Tensor& self);
+Tensor atleast_1d(const Tensor& self);
+Tensor atleast_2d(const Tensor& self);
+Tensor atleast_3d(const Tensor& self);
+
+// elements moved, repeated, chosen by place
+Tensor repeat(const Tensor& self, IntList repeats);
+Tensor tile(const Tensor& self, IntList dims);
+Tensor repeat_interleave(const Tensor& self, int64_t repeats, std::optional<int64_t> dim = {});
+Tensor repeat_interleave(const Tensor& self, const Tensor& repeats, std::optional<int64_t> dim = {});
+Tensor roll(const Tensor& self, IntList shifts, IntList dims = {});
+Tensor flip(const Tensor& self, IntList dims);
+Tensor rot90(const Tensor& self, int64_t k = 1, IntList dims = {0, 1});
+Tensor tril(const Tensor& self, int64_t diagonal = 0);
+Tensor triu(const Tensor& self, int64_t diagonal = 0);
+Tensor diag(const Tensor& self, int64_t diagonal = 0);
+Tensor diag_embed(const Tensor& self, int64_t offset = 0, int64_t dim1 = -2, int64_t dim2 = -1);
+std::vector<Tensor> meshgrid(TensorList tensors, Str indexing = "ij");
+Tensor cartesian_prod(TensorList tensors);
+Tensor combinations(const Tensor& self, int64_t r = 2, bool with_replacement = false);
 
 // pointwise
 Tensor add(const Tensor& self, const Operand& other, const Scalar& alpha = 1);

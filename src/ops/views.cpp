@@ -1,19 +1,15 @@
-// Views: other layouts of the same storage, and joining tensors (cat, stack).
+// Views: other layouts of the same storage.
 #include <algorithm>
 
 #include "autograd/call.h"
 #include "bolide/ops.h"
-#include "cpu/pool.h"
 #include "iter/plan.h"
 
 namespace bolide {
 
-#define VIEW_OP                               \
-  static constexpr auto kind = Kind::View;
-
 struct AsStrided {
   static constexpr auto schema = "as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static Tensor forward(const Tensor& self, IntList size, IntList stride, std::optional<int64_t> offset) {
     BOLIDE_CHECK(size.size() == stride.size(), "mismatch in length of strides and shape");
     const int64_t start = offset.value_or(self.storage_offset());
@@ -103,7 +99,7 @@ static std::optional<Dims> view_strides(const Tensor& t, IntList size) {
 
 struct View {
   static constexpr auto schema = "view(Tensor self, int[] size) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static constexpr uint8_t home = kMethod;
   static Tensor forward(const Tensor& self, IntList size) {
     const Dims want = infer_size(size, self.numel());
@@ -150,7 +146,7 @@ const Register<Flatten> flatten_op;
 
 struct Transpose {
   static constexpr auto schema = "transpose.int(Tensor self, int dim0, int dim1) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static Tensor forward(const Tensor& self, int64_t a, int64_t b) {
     a = wrap_dim(a, self.dim()), b = wrap_dim(b, self.dim());
     Dims sizes = self.sizes(), strides = self.strides();
@@ -167,7 +163,7 @@ const Register<Transpose> transpose_op;
 
 struct T_ {
   static constexpr auto schema = "t(Tensor self) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static constexpr auto node = "TBackward0";
   static Tensor forward(const Tensor& self) {
     BOLIDE_CHECK(self.dim() <= 2, "t() expects a tensor with <= 2 dimensions, but self is ", self.dim(), "D");
@@ -180,7 +176,7 @@ const Register<T_> t_op;
 
 struct Permute {
   static constexpr auto schema = "permute(Tensor self, int[] dims) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static Tensor forward(const Tensor& self, IntList dims) {
     BOLIDE_CHECK(static_cast<int64_t>(dims.size()) == self.dim(), "permute(sparse_coo): number of dimensions in the tensor input does not "
                  "match the length of the desired ordering of dimensions i.e. input.dim() = ", self.dim(),
@@ -218,7 +214,7 @@ Tensor squeeze_where(const Tensor& self, auto&& drop) {
 
 struct Squeeze {
   static constexpr auto schema = "squeeze(Tensor self) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static Tensor forward(const Tensor& self) { return squeeze_where(self, [](int64_t) { return true; }); }
   static Grads backward(const Call& c, const Tensor& g) { return reshape(g, c.sizes()); }
 };
@@ -227,7 +223,7 @@ const Register<Squeeze> squeeze_op;
 
 struct SqueezeDims {
   static constexpr auto schema = "squeeze.dims(Tensor self, int[1] dim) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static constexpr auto node = "SqueezeBackward1";
   static Tensor forward(const Tensor& self, IntList dims) {
     std::vector<bool> drop(static_cast<size_t>(std::max<int64_t>(self.dim(), 1)));
@@ -241,7 +237,7 @@ const Register<SqueezeDims> squeeze_dims_op;
 
 struct Unsqueeze {
   static constexpr auto schema = "unsqueeze(Tensor self, int dim) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static Tensor forward(const Tensor& self, int64_t dim) {
     const auto d = static_cast<size_t>(wrap_dim(dim, self.dim() + 1));
     Dims sizes = self.sizes(), strides = self.strides();
@@ -256,7 +252,7 @@ const Register<Unsqueeze> unsqueeze_op;
 
 struct Expand {
   static constexpr auto schema = "expand(Tensor self, int[] size, *, bool implicit=False) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static constexpr uint8_t home = kMethod;
   static Tensor forward(const Tensor& self, IntList size, bool) {
     const int64_t extra = static_cast<int64_t>(size.size()) - self.dim();
@@ -286,7 +282,7 @@ const Register<Expand> expand_op;
 
 struct Select {
   static constexpr auto schema = "select(Tensor self, int dim, int index) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static Tensor forward(const Tensor& self, int64_t dim, int64_t index) {
     BOLIDE_CHECK_AS(IndexError, self.dim() > 0, "select() cannot be applied to a 0-dim tensor.");
     const auto d = static_cast<size_t>(wrap_dim(dim, self.dim()));
@@ -312,7 +308,7 @@ const Register<Select> select_op;
 
 struct Slice {
   static constexpr auto schema = "slice(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static constexpr uint8_t home = kInternal;
   static Tensor forward(const Tensor& self, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
     BOLIDE_CHECK(self.dim() > 0, "slice() cannot be applied to a 0-dim tensor.");
@@ -356,7 +352,7 @@ const Register<Narrow> narrow_op;
 
 struct Diagonal {
   static constexpr auto schema = "diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static Tensor forward(const Tensor& self, int64_t offset, int64_t dim1, int64_t dim2) {
     auto a = static_cast<size_t>(wrap_dim(dim1, self.dim())), b = static_cast<size_t>(wrap_dim(dim2, self.dim()));
     BOLIDE_CHECK(a != b, "diagonal dimensions cannot be identical ", dim1, ", ", dim2);
@@ -382,7 +378,7 @@ const Register<Diagonal> diagonal_op;
 // Sliding windows of `size` every `step` along a dimension, as a new last dimension.
 struct Unfold {
   static constexpr auto schema = "unfold(Tensor self, int dimension, int size, int step) -> Tensor";
-  VIEW_OP
+  static constexpr auto kind = Kind::View;
   static constexpr uint8_t home = kMethod;
   static Tensor forward(const Tensor& self, int64_t dimension, int64_t size, int64_t step) {
     const auto d = static_cast<size_t>(wrap_dim(dimension, self.dim()));
@@ -411,192 +407,6 @@ struct Detach {
   static Tensor forward(const Tensor& self) { return self.detach(); }
 };
 const Register<Detach> detach_op;
-
-// ---- several views ---------------------------------------------------------------------------
-
-namespace {
-/// The gradient of pieces along `dim`: zeros where a piece had none.
-Tensor join(const Call& c, std::span<const Tensor> g, int64_t dim) {
-  std::vector<Tensor> parts;
-  const Tensor* some = nullptr;
-  for (const Tensor& t : g) if (t.defined()) some = &t;
-  for (size_t i = 0; i < g.size(); ++i)
-    parts.push_back(g[i].defined() ? g[i] : zeros(c.out_meta(static_cast<int>(i)).sizes, some->dtype(), some->device()));
-  return cat(parts, dim);
-}
-}  // namespace
-
-struct SplitWithSizes {
-  static constexpr auto schema = "split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]";
-  VIEW_OP
-  static std::vector<Tensor> forward(const Tensor& self, IntList sizes, int64_t dim) {
-    BOLIDE_CHECK(self.dim() > 0, "split expects at least a 1-dimensional tensor");
-    const int64_t n = self.size(dim);
-    int64_t at = 0;
-    std::vector<Tensor> out;
-    for (int64_t s : sizes) {
-      BOLIDE_CHECK(s >= 0, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", sizes);
-      at += s;
-    }
-    BOLIDE_CHECK(at == n, "split_with_sizes expects split_sizes to sum exactly to ", n, " (input tensor's size at dimension ", dim,
-                 "), but got split_sizes=", sizes);
-    at = 0;
-    for (int64_t s : sizes) out.push_back(Slice::forward(self, dim, at, at + s, 1)), at += s;
-    return out;
-  }
-  static Grads backward(const Call& c, std::span<const Tensor> g) { return join(c, g, c.integer(2)); }
-};
-std::vector<Tensor> split_with_sizes(const Tensor& self, IntList sizes, int64_t dim) { return call<SplitWithSizes>(self, sizes, dim); }
-const Register<SplitWithSizes> split_with_sizes_op;
-
-struct Split {
-  static constexpr auto schema = "split.Tensor(Tensor self, int split_size, int dim=0) -> Tensor[]";
-  VIEW_OP
-  static std::vector<Tensor> forward(const Tensor& self, int64_t size, int64_t dim) {
-    BOLIDE_CHECK(self.dim() > 0, "split expects at least a 1-dimensional tensor");
-    BOLIDE_CHECK(size >= 0, "split expects split_size be non-negative, but got split_size=", size);
-    const int64_t n = self.size(dim);
-    BOLIDE_CHECK(size > 0 || n == 0, "split_size can only be 0 if dimension size is 0, but got dimension size of ", n);
-    std::vector<Tensor> out;
-    const int64_t count = size ? std::max<int64_t>((n + size - 1) / size, 1) : 1;
-    for (int64_t i = 0; i < count; ++i) out.push_back(Slice::forward(self, dim, i * size, std::min(n, (i + 1) * size), 1));
-    return out;
-  }
-  static Grads backward(const Call& c, std::span<const Tensor> g) { return join(c, g, c.integer(2)); }
-};
-std::vector<Tensor> split(const Tensor& self, int64_t size, int64_t dim) { return call<Split>(self, size, dim); }
-const Register<Split> split_op;
-
-struct SplitSizes {
-  static constexpr auto schema = "split(Tensor self, int[] split_size, int dim=0) -> Tensor[]";
-  static constexpr auto kind = Kind::Composed;
-  static std::vector<Tensor> forward(const Tensor& self, IntList sizes, int64_t dim) { return split_with_sizes(self, sizes, dim); }
-};
-const Register<SplitSizes> split_sizes_op;
-
-struct Chunk {
-  static constexpr auto schema = "chunk(Tensor self, int chunks, int dim=0) -> Tensor[]";
-  static constexpr auto kind = Kind::Composed;
-  static std::vector<Tensor> forward(const Tensor& self, int64_t chunks, int64_t dim) {
-    BOLIDE_CHECK(self.dim() > 0, "chunk expects at least a 1-dimensional tensor");
-    BOLIDE_CHECK(chunks > 0, "chunk expects `chunks` to be greater than 0, got: ", chunks);
-    const int64_t n = self.size(dim), size = (n + chunks - 1) / chunks;
-    if (size == 0) {
-      const std::vector<int64_t> zeros_(static_cast<size_t>(chunks), 0);
-      return split_with_sizes(self, zeros_, dim);
-    }
-    return split(self, size, dim);
-  }
-};
-std::vector<Tensor> chunk(const Tensor& self, int64_t chunks, int64_t dim) { return Chunk::forward(self, chunks, dim); }
-const Register<Chunk> chunk_op;
-
-struct Unbind {
-  static constexpr auto schema = "unbind(Tensor self, int dim=0) -> Tensor[]";
-  VIEW_OP
-  static std::vector<Tensor> forward(const Tensor& self, int64_t dim) {
-    const int64_t n = self.size(dim);
-    std::vector<Tensor> out;
-    for (int64_t i = 0; i < n; ++i) out.push_back(Select::forward(self, dim, i));
-    return out;
-  }
-  static Grads backward(const Call& c, std::span<const Tensor> g) {
-    std::vector<Tensor> parts;
-    const Tensor* some = nullptr;
-    for (const Tensor& t : g) if (t.defined()) some = &t;
-    for (const Tensor& t : g) parts.push_back(t.defined() ? t : zeros_like(*some));
-    return stack(parts, c.integer(1));
-  }
-};
-std::vector<Tensor> unbind(const Tensor& self, int64_t dim) { return call<Unbind>(self, dim); }
-const Register<Unbind> unbind_op;
-
-// ---- joining ---------------------------------------------------------------------------------
-
-struct Cat {
-  static constexpr auto schema = "cat(Tensor[] tensors, int dim=0) -> Tensor";
-  static constexpr auto kind = Kind::Index;
-  static bool skipped(const Tensor& t) { return t.dim() == 1 && t.numel() == 0; }
-  static Tensor forward(Out out, TensorList all, int64_t dim) {
-    BOLIDE_CHECK_AS(ValueError, !all.empty(), "torch.cat(): expected a non-empty list of Tensors");
-    const Tensor* first = nullptr;
-    std::vector<Operand> operands;
-    for (const Tensor& t : all) {
-      BOLIDE_CHECK(t.dim() > 0, "zero-dimensional tensor (at position ", &t - all.data(), ") cannot be concatenated");
-      operands.emplace_back(t);
-      if (!first && !skipped(t)) first = &t;
-    }
-    iter::check_same_device("cat", operands);
-    const DType dtype = iter::result_type(operands);
-    if (!first) first = &all[0];
-    dim = wrap_dim(dim, first->dim());
-    Dims shape = first->sizes();
-    int64_t total = 0;
-    for (const Tensor& t : all) {
-      if (skipped(t)) continue;
-      BOLIDE_CHECK(t.dim() == first->dim(), "Tensors must have same number of dimensions: got ", first->dim(), " and ", t.dim());
-      for (int64_t d = 0; d < t.dim(); ++d)
-        BOLIDE_CHECK(d == dim || t.size(d) == first->size(d), "Sizes of tensors must match except in dimension ", dim, ". Expected size ",
-                     first->size(d), " but got size ", t.size(d), " for tensor number ", &t - all.data(), " in the list.");
-      total += t.size(dim);
-    }
-    shape[static_cast<size_t>(dim)] = total;
-    Tensor r;
-    if (out.tensor) {
-      r = *out.tensor;
-      BOLIDE_CHECK(can_cast(dtype, r.dtype()), "torch.cat(): input types can't be cast to the desired output type ", legacy_name(r.dtype()));
-      if (!(r.sizes() == shape)) resize_(r, shape);
-    } else {
-      const bool last = first->dim() == 4 && !first->is_contiguous() && first->is_contiguous(MemoryFormat::ChannelsLast);
-      r = Tensor::make_strided(shape, format_strides(shape, last ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous), dtype, first->device());
-    }
-    int64_t at = 0;
-    for (const Tensor& t : all) {
-      if (skipped(t)) continue;
-      copy_(Slice::forward(r, dim, at, at + t.size(dim), 1), t);
-      at += t.size(dim);
-    }
-    return r;
-  }
-  static Grads backward(const Call& c, const Tensor& g) {
-    std::vector<Tensor> parts;
-    int64_t dim = c.integer(1), at = 0;
-    if (dim < 0) dim += g.dim();
-    for (int i = 0; i < c.list_size(0); ++i) {
-      const Dims& s = c.meta(0, i).sizes;
-      if (s.size() == 1 && s[0] == 0 && g.dim() != 1) { parts.push_back(zeros(s, g.dtype())); continue; }
-      const int64_t n = s[static_cast<size_t>(dim)];
-      parts.push_back(c.needs(0, i) ? slice(g, dim, at, at + n, 1) : Tensor());
-      at += n;
-    }
-    return Grads::of_list(std::move(parts));
-  }
-};
-Tensor cat(TensorList all, int64_t dim) { return call<Cat>(all, dim); }
-const Register<Cat> cat_op;
-
-struct Stack {
-  static constexpr auto schema = "stack(Tensor[] tensors, int dim=0) -> Tensor";
-  static constexpr auto kind = Kind::Index;
-  static Tensor forward(Out out, TensorList all, int64_t dim) {
-    BOLIDE_CHECK(!all.empty(), "stack expects a non-empty TensorList");
-    const int64_t d = wrap_dim(dim, all[0].dim() + 1);
-    std::vector<Tensor> wide;
-    for (const Tensor& t : all) {
-      BOLIDE_CHECK(t.sizes() == all[0].sizes(), "stack expects each tensor to be equal size, but got ", all[0].sizes(), " at entry 0 and ",
-                   t.sizes(), " at entry ", &t - all.data());
-      wide.push_back(Unsqueeze::forward(t, d));
-    }
-    return Cat::forward(out, wide, d);
-  }
-  static Grads backward(const Call& c, const Tensor& g) {
-    std::vector<Tensor> parts;
-    for (int i = 0; i < c.list_size(0); ++i) parts.push_back(c.needs(0, i) ? select(g, c.integer(1), i) : Tensor());
-    return Grads::of_list(std::move(parts));
-  }
-};
-Tensor stack(TensorList all, int64_t dim) { return call<Stack>(all, dim); }
-const Register<Stack> stack_op;
 
 // ---- methods ---------------------------------------------------------------------------------
 
