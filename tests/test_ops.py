@@ -167,8 +167,8 @@ def test_meta_gives_shape_and_dtype(row: Row):
 @each_row
 def test_in_place_equals_functional(row: Row):
     in_place = getattr(torch._C._ops, row.op + "_", None)
-    if row.op.endswith("_") or in_place is None or row.call:
-        pytest.skip("no in-place form")
+    if row.op.endswith("_") or in_place is None or row.call or row.op + "_" in TABLE:
+        pytest.skip("no in-place form, or one with a row of its own")
     tried = 0
     for args, kwargs in row.samples(Make(main_dtype(row))):
         want = run(row, args, kwargs)[0]

@@ -19,6 +19,7 @@ Tensor ones_like(const Tensor& self, OptDType dtype = {}, std::optional<Device> 
 Tensor full_like(const Tensor& self, const Scalar& fill_value, OptDType dtype = {}, std::optional<Device> device = {});
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step = 1, OptDType dtype = {}, std::optional<Device> device = {});
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, OptDType dtype = {}, std::optional<Device> device = {});
+Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base = 10, OptDType dtype = {}, std::optional<Device> device = {});
 Tensor eye(int64_t n, std::optional<int64_t> m = {}, OptDType dtype = {}, std::optional<Device> device = {});
 /// A tensor of the given values: `tensor<float>({1, 2})`. Without a type see bolide/factories.h.
 template <class T>
@@ -31,7 +32,7 @@ Tensor scalar_tensor(const Scalar& s, OptDType dtype = {}, std::optional<Device>
 
 // copies
 const Tensor& copy_(const Tensor& self, const Tensor& src, bool non_blocking = false);
-const Tensor& fill_(const Tensor& self, const Scalar& value);
+const Tensor& fill_(const Tensor& self, const Operand& value);
 const Tensor& zero_(const Tensor& self);
 const Tensor& resize_(const Tensor& self, IntList size);
 Tensor clone(const Tensor& self, std::optional<MemoryFormat> memory_format = {});
@@ -157,9 +158,9 @@ Tensor lt(const Tensor& self, const Operand& other);
 Tensor le(const Tensor& self, const Operand& other);
 Tensor gt(const Tensor& self, const Operand& other);
 Tensor ge(const Tensor& self, const Operand& other);
-Tensor logical_and(const Tensor& self, const Operand& other);
-Tensor logical_or(const Tensor& self, const Operand& other);
-Tensor logical_xor(const Tensor& self, const Operand& other);
+Tensor logical_and(const Tensor& self, const Tensor& other);
+Tensor logical_or(const Tensor& self, const Tensor& other);
+Tensor logical_xor(const Tensor& self, const Tensor& other);
 Tensor logical_not(const Tensor& self);
 Tensor isnan(const Tensor& self);
 Tensor where(const Tensor& condition, const Operand& self, const Operand& other);
@@ -195,6 +196,9 @@ Tensor fmax(const Tensor& self, const Tensor& other);
 Tensor fmin(const Tensor& self, const Tensor& other);
 Tensor ldexp(const Tensor& self, const Tensor& other);
 Tensor float_power(const Operand& self, const Operand& exponent);
+Tensor isclose(const Tensor& self, const Tensor& other, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
+bool allclose(const Tensor& self, const Tensor& other, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
+bool equal(const Tensor& self, const Tensor& other);
 Tensor gcd(const Tensor& self, const Tensor& other);
 Tensor lcm(const Tensor& self, const Tensor& other);
 

@@ -34,7 +34,7 @@ def _on_override():  # the first class that overrides
 
 _C._set_on_override(_on_override)
 
-_LAZY = {"nn", "optim", "utils", "autograd", "cuda", "serialization", "linalg", "special", "fft", "testing", "jit",
+_LAZY = {"nn", "signal", "optim", "utils", "autograd", "cuda", "serialization", "linalg", "special", "fft", "testing", "jit",
          "accelerator", "compiler", "cpu", "functional", "mps", "mtia", "types", "xpu", "__config__", "__future__",
          "distributions", "safetensors", "random", "_tensor_str", "overrides", "backends", "amp", "multiprocessing", "version", "hub",
          "func"}

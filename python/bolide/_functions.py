@@ -4,8 +4,15 @@ from ._C import Tensor, _ops, default_generator
 
 __all__ = [
     "arange",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block_diag",
+    "broadcast_tensors",
+    "cartesian_prod",
     "conj",
     "get_rng_state",
+    "gradient",
     "initial_seed",
     "is_complex",
     "is_floating_point",
@@ -18,7 +25,6 @@ __all__ = [
     "seed",
     "set_rng_state",
     "split",
-    "tensor_split",
     "transpose",
     "typename",
     "unique",
@@ -94,18 +100,6 @@ def split(tensor, split_size_or_sections, dim=0):
     return _ops.split(tensor, split_size_or_sections, dim)
 
 
-def tensor_split(input, indices_or_sections, dim=0):
-    """Views cut at the given positions, or ``n`` pieces of nearly equal size."""
-    n = input.shape[dim]
-    if isinstance(indices_or_sections, int):
-        k, rest = divmod(n, indices_or_sections)
-        cuts = [i * k + min(i, rest) for i in range(1, indices_or_sections)]
-    else:
-        cuts = [int(i) for i in indices_or_sections]
-    edges = [0, *cuts, n]
-    return tuple(_ops.slice(input, dim, a, b) for a, b in zip(edges, edges[1:], strict=False))
-
-
 def transpose(input, dim0, dim1):
     """A view with two dimensions exchanged."""
     return _ops.transpose(input, dim0, dim1)
@@ -141,21 +135,67 @@ def conj(input):
     return _ops.conj(input)
 
 
+def _several(tensors):
+    """The tensors of f(a, b, ...) or f([a, b, ...])."""
+    return tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+
+
 def meshgrid(*tensors, indexing="ij"):
     """Coordinates of a grid: one tensor of the full shape for each 1-d input."""
-    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
-        tensors = tuple(tensors[0])
-    if indexing == "xy" and len(tensors) >= 2:
-        a, b, *rest = meshgrid(tensors[1], tensors[0], *tensors[2:])
-        swap = [x.transpose(0, 1) for x in (b, a, *rest)]
-        return tuple(swap)
-    shape = [t.numel() for t in tensors]
-    out = []
-    for i, t in enumerate(tensors):
-        view = [1] * len(tensors)
-        view[i] = -1
-        out.append(t.reshape(view).expand(shape))
-    return tuple(out)
+    return _ops.meshgrid(_several(tensors), indexing=indexing)
+
+
+def broadcast_tensors(*tensors):
+    """The tensors as views of one common shape."""
+    return _ops.broadcast_tensors(_several(tensors))
+
+
+def cartesian_prod(*tensors):
+    """All ways to take one element of each vector, as rows."""
+    return _ops.cartesian_prod(_several(tensors))
+
+
+def block_diag(*tensors):
+    """A matrix with the given ones on its diagonal and zeros elsewhere."""
+    return _ops.block_diag(tensors)
+
+
+def _atleast(op, tensors):
+    if len(tensors) == 1 and not isinstance(tensors[0], (list, tuple)):
+        return op(tensors[0])
+    return tuple(op(t) for t in _several(tensors))
+
+
+def atleast_1d(*tensors):
+    """Views with at least one dimension: a tensor for one, a tuple for several."""
+    return _atleast(_ops.atleast_1d, tensors)
+
+
+def atleast_2d(*tensors):
+    """Views with at least two dimensions."""
+    return _atleast(_ops.atleast_2d, tensors)
+
+
+def atleast_3d(*tensors):
+    """Views with at least three dimensions."""
+    return _atleast(_ops.atleast_3d, tensors)
+
+
+def gradient(input, *, spacing=None, dim=None, edge_order=1):
+    """Slopes along ``dim`` (all when None) by central differences, ``spacing`` apart: one number, one a dimension, or
+    tensors of coordinates."""
+    dims = list(range(input.dim())) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    if spacing is None or isinstance(spacing, (int, float)):
+        spacing = [1 if spacing is None else spacing] * len(dims)
+    elif isinstance(spacing, Tensor):
+        raise TypeError("gradient() received an invalid combination of arguments - spacing must be a number, or a sequence of "
+                        "numbers or of tensors, not Tensor")
+    if len(spacing) != len(dims):
+        raise RuntimeError("torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to " + (
+            f"'self.dim() = {input.dim()}', since dim argument was not given, but got a list of length {len(spacing)}" if dim is None
+            else f"dim's: spacing and dim arguments should have the same length, but got {len(spacing)} and {len(dims)}"))
+    points = [x for x in spacing if isinstance(x, Tensor)]
+    return _ops._gradient(input, [] if points else [float(x) for x in spacing], points, dims, edge_order)
 
 
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):

@@ -12,6 +12,12 @@ def _method(function):
 
 
 @_method
+def where(self, condition, other):
+    """The elements where ``condition`` is true, those of ``other`` elsewhere."""
+    return _ops.where(condition, self, other)
+
+
+@_method
 def type(self, dtype=None, non_blocking=False):
     """The type's name such as 'torch.FloatTensor', or the values as another dtype."""
     from . import _legacy
@@ -169,5 +175,5 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
-for _n in ("unique", "unique_consecutive", "norm", "nonzero", "tensor_split"):
+for _n in ("unique", "unique_consecutive", "norm", "nonzero"):
     _add_method(_n, getattr(_functions, _n))

@@ -191,6 +191,7 @@ Result call_boxed(const OpInfo& op, const Value* args, Out out) {
                "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
                "requires grad.");
   const bool in_place = op.in_place || out.in_place;
+  BOLIDE_CHECK_AS(TypeError, !in_place || args[0].tag == Value::Tag::Tensor, op.name(), "_(): the first argument must be a Tensor");
   if (in_place && args[0].t->has(TensorImpl::kInference) && !s.inference)
     fail("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
          "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.");

@@ -59,6 +59,8 @@ struct Kernels {
   // ---- memory: dst and src have one shape; dtypes convert as C++ does
   Kernel<void(T dst, T src)> copy{"copy"};
   Kernel<void(T self, const Scalar& value)> fill{"fill"};
+  // 0, 1, 2, ... in self: int64, contiguous
+  Kernel<void(T self)> iota{"iota"};
   // between devices, one of which is this one: one shape, any strides and dtypes
   Kernel<void(T dst, T src, bool non_blocking)> transfer{"transfer"};
 

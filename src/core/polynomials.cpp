@@ -22,6 +22,9 @@ double chebyshev_from(double first, double x, int64_t n) {
   }
   return q;
 }
+// Recurrences end somewhere: beyond this degree the result is NaN.
+constexpr int64_t kMostSteps = 1 << 20;
+
 double even_sign(int64_t n) { return n % 2 ? -1 : 1; }
 bool trigonometric(double x, int64_t n, int64_t degree) { return n > degree && std::fabs(x) < 1; }
 
@@ -92,6 +95,7 @@ double hermite_he(double x, int64_t n) {
 double laguerre_l(double x, int64_t n) {
   if (n < 0) return 0;
   if (x == 0) return 1;
+  if (n > kMostSteps) return std::numeric_limits<double>::quiet_NaN();
   double p = 1, q = 1 - x;
   if (n == 0) return p;
   for (int64_t k = 1; k < n && !std::isnan(q); ++k) {
@@ -104,6 +108,7 @@ double laguerre_l(double x, int64_t n) {
 double legendre_p(double x, int64_t n) {
   if (n < 0) return 0;
   if (std::fabs(x) == 1) return x > 0 ? 1 : even_sign(n);
+  if (n > kMostSteps) return std::numeric_limits<double>::quiet_NaN();
   double p = 1, q = x;
   if (n == 0) return p;
   for (int64_t k = 1; k < n && !std::isnan(q); ++k) {

@@ -28,6 +28,9 @@ template <class T> struct RealOf<std::complex<T>> { using type = T; };
 template <class T> using real_t = typename RealOf<T>::type;
 template <class T> using complex_t = std::complex<T>;
 
+/// What T steps in: integers in double.
+template <class T> using step_t = std::conditional_t<std::is_integral_v<T>, double, T>;
+
 // ---- powers, exponentials, logarithms, trigonometry ------------------------------------------
 
 // vectorisable forms (core/math.h) for reals, the C++ library's for complex numbers

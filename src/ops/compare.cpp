@@ -50,25 +50,34 @@ Tensor ge(const Tensor& self, const Operand& other) { return call<GeOp>(self, ot
 const Register<GeOp> ge_op;
 const Alias<GeOp> greater_equal_op("greater_equal");
 
-struct LogicalAndOp : BoolBinary<LogicalAndOp> {
-  static constexpr auto schema = "logical_and(Tensor self, Operand other) -> Tensor";
-  BOLIDE_EXPR(At, bool operator()(T a, T b) const { return a != T(0) && b != T(0); })
+/// Of the elements' truth, which needs no common dtype.
+template <class Op>
+struct LogicalBinary {
+  static constexpr bool differentiable = false;
+  static Tensor forward(Out out, const Tensor& self, const Tensor& other) {
+    return iter::map<Op::template At, Bools>(op_name<Op>(), out, DType::Bool, DType::Bool, {self, other});
+  }
 };
-Tensor logical_and(const Tensor& self, const Operand& other) { return call<LogicalAndOp>(self, other); }
+
+struct LogicalAndOp : LogicalBinary<LogicalAndOp> {
+  static constexpr auto schema = "logical_and(Tensor self, Tensor other) -> Tensor";
+  BOLIDE_EXPR(At, bool operator()(T a, T b) const { return a & b; })
+};
+Tensor logical_and(const Tensor& self, const Tensor& other) { return call<LogicalAndOp>(self, other); }
 const Register<LogicalAndOp> logical_and_op;
 
-struct LogicalOrOp : BoolBinary<LogicalOrOp> {
-  static constexpr auto schema = "logical_or(Tensor self, Operand other) -> Tensor";
-  BOLIDE_EXPR(At, bool operator()(T a, T b) const { return a != T(0) || b != T(0); })
+struct LogicalOrOp : LogicalBinary<LogicalOrOp> {
+  static constexpr auto schema = "logical_or(Tensor self, Tensor other) -> Tensor";
+  BOLIDE_EXPR(At, bool operator()(T a, T b) const { return a | b; })
 };
-Tensor logical_or(const Tensor& self, const Operand& other) { return call<LogicalOrOp>(self, other); }
+Tensor logical_or(const Tensor& self, const Tensor& other) { return call<LogicalOrOp>(self, other); }
 const Register<LogicalOrOp> logical_or_op;
 
-struct LogicalXorOp : BoolBinary<LogicalXorOp> {
-  static constexpr auto schema = "logical_xor(Tensor self, Operand other) -> Tensor";
-  BOLIDE_EXPR(At, bool operator()(T a, T b) const { return (a != T(0)) != (b != T(0)); })
+struct LogicalXorOp : LogicalBinary<LogicalXorOp> {
+  static constexpr auto schema = "logical_xor(Tensor self, Tensor other) -> Tensor";
+  BOLIDE_EXPR(At, bool operator()(T a, T b) const { return a != b; })
 };
-Tensor logical_xor(const Tensor& self, const Operand& other) { return call<LogicalXorOp>(self, other); }
+Tensor logical_xor(const Tensor& self, const Tensor& other) { return call<LogicalXorOp>(self, other); }
 const Register<LogicalXorOp> logical_xor_op;
 
 struct BitwiseAndOp : SameBinary<BitwiseAndOp, Join<Ints, Bools>> {

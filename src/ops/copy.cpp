@@ -63,8 +63,8 @@ struct Fill_ {
   }
   static Grads backward(const Call& c, const Tensor& g) { return Grads(zeros_like(g), c.needs(1) ? sum(g) : Tensor()); }
 };
-const Tensor& fill_(const Tensor& self, const Scalar& value) {
-  call<Fill_>(self, Operand(value));
+const Tensor& fill_(const Tensor& self, const Operand& value) {
+  call<Fill_>(self, value);
   return self;
 }
 const Register<Fill_> fill__op;

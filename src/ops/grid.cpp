@@ -30,10 +30,7 @@ struct Meshgrid {
       one[i] = -1;
       out.push_back(expand(view(in[i], one), shape));
     }
-    if (swap) {
-      std::swap(out[0], out[1]);
-      for (Tensor& t : out) t = transpose(t, 0, 1);
-    }
+    if (swap) std::swap(out[0], out[1]);
     return out;
   }
 };
@@ -244,16 +241,15 @@ struct Gradient {
     if (dim) for (int64_t d : *dim) dims.push_back(wrap_dim(d, self.dim()));
     else for (int64_t d = 0; d < self.dim(); ++d) dims.push_back(d);
     const size_t given = points.empty() ? spacing.size() : points.size();
-    BOLIDE_CHECK(given == dims.size() || (points.empty() && given <= 1 && (given == 0 || !dim || dims.size() == given || spacing.size() == 1)),
-                 "torch.gradient expected spacing to be unspecified, a scalar or a list of length equal to 'self.dim() = ", self.dim(),
-                 "', since dim argument was not given, but got a list of length ", given);
+    BOLIDE_CHECK(given == dims.size(), "torch.gradient expected spacing to be unspecified, a scalar, or a list of length ", dims.size(),
+                 ", one for each dimension, but got a list of length ", given);
     for (size_t i = 0; i < dims.size(); ++i) {
       for (size_t j = 0; j < i; ++j) BOLIDE_CHECK(dims[i] != dims[j], "dim ", dims[i], " appears multiple times in the list of dims");
       BOLIDE_CHECK(self.size(dims[i]) >= order + 1, "torch.gradient expected each dimension size to be at least edge_order+1");
     }
     std::vector<Tensor> out;
     for (size_t i = 0; i < dims.size(); ++i) {
-      if (points.empty()) out.push_back(slope_even(self, dims[i], spacing.empty() ? 1 : spacing[spacing.size() == 1 ? 0 : i], order));
+      if (points.empty()) out.push_back(slope_even(self, dims[i], spacing[i], order));
       else out.push_back(slope_at(self, dims[i], points[i], order));
     }
     return out;

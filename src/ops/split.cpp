@@ -149,6 +149,7 @@ struct TensorSplitSections {
     const int64_t d = wrap_dim(dim, self.dim()), n = self.size(d);
     BOLIDE_CHECK(sections > 0, "number of sections must be larger than 0, got ", sections);
     std::vector<int64_t> cuts;
+    cuts.reserve(static_cast<size_t>(sections));
     for (int64_t i = 1, at = 0; i < sections; ++i) cuts.push_back(at += n / sections + (i <= n % sections));
     return cut_at(self, cuts, d);
   }

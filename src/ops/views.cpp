@@ -350,6 +350,17 @@ struct Narrow {
 Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length) { return Narrow::forward(self, dim, start, length); }
 const Register<Narrow> narrow_op;
 
+// The start in a 0-d integer tensor.
+struct NarrowTensor {
+  static constexpr auto schema = "narrow.Tensor(Tensor self, int dim, Tensor start, int length) -> Tensor";
+  static constexpr auto kind = Kind::Composed;
+  static Tensor forward(const Tensor& self, int64_t dim, const Tensor& start, int64_t length) {
+    BOLIDE_CHECK(start.dim() == 0 && is_integral(start.dtype()), "start must be an 0-dim integral Tensor.");
+    return narrow(self, dim, start.item<int64_t>(), length);
+  }
+};
+const Register<NarrowTensor> narrow_tensor_op;
+
 struct Diagonal {
   static constexpr auto schema = "diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor";
   static constexpr auto kind = Kind::View;

@@ -1,5 +1,7 @@
 """Rows of creation, copying and random numbers."""
 
+import numpy as np
+
 import bolide as torch
 
 from .table import ALL, ALL_FLOATS, BOOL, FLOATS, INTS, NUMBERS, Bad, calls, row, rows, unary
@@ -101,3 +103,19 @@ row(
     random=True,
     strided=False,
 )
+
+# ---- ranges, windows
+row("range", calls(lambda m: ((0, 4), {"dtype": m.dtype}), lambda m: ((1, 9, 2), {"dtype": m.dtype})), NUMBERS, grad=False)
+row(
+    "logspace",
+    calls(lambda m: ((0, 2, 3), {"dtype": m.dtype}), lambda m: ((0, 3, 4), {"base": 2.0, "dtype": m.dtype})),
+    NUMBERS,
+    grad=False,
+)
+row("empty_permuted", calls(lambda m: (([2, 3, 4], [2, 0, 1]), {"dtype": m.dtype, "device": m.device})), ALL,
+    call=_created(torch._C._ops.empty_permuted), grad=False)
+for _name, _ref in {"hann_window": np.hanning, "hamming_window": np.hamming, "blackman_window": np.blackman,
+                    "bartlett_window": np.bartlett}.items():
+    row(_name, calls(lambda m: ((9, False), {"dtype": m.dtype})), FLOATS, ref=lambda n, p, dtype, f=_ref: f(n), grad=False)
+row("kaiser_window", calls(lambda m: ((9, False, 4.0), {"dtype": m.dtype})), FLOATS, ref=lambda n, p, b, dtype: np.kaiser(n, b), grad=False)
+row("fill", calls(lambda m: (m(2, 3), 2), lambda m: (m(2, 3), m())), ALL)

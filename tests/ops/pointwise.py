@@ -189,3 +189,20 @@ rows("addcdiv", calls(lambda m: ((m(2, 3), m(3), m(2, 1, low=0.5)), {"value": 2}
 row("threshold_backward", calls(lambda m: (m(5), m(5), 0)), FLOATS, second=False)
 row("gelu_backward", calls(lambda m: (m(5), m(5)), lambda m: ((m(5), m(5)), {"approximate": "tanh"})), FLOATS)
 row("_rpow", calls(lambda m: (m(2, 3), 3), lambda m: (m(), 0.5)), FLOATS)
+
+# ---- nearness
+row("isclose", binary(number=None, rtol=0.1), ALL, grad=False)
+row("allclose", calls(lambda m: (m(3), m(3)), lambda m: ((m(3), m(3)), {"atol": 9.0})), ALL, grad=False, meta=False)
+row("equal", calls(lambda m: (m(3), m(3)), lambda m: (m(3), m(2))), ALL, grad=False, meta=False)
+row(
+    "isin",
+    calls(
+        lambda m: (m.index(5, 2, 3), m.index(5, 3)),
+        lambda m: ((m.index(50, 100), m.index(50, 20)), {"invert": True}),
+        lambda m: (m(3), 1),
+    ),
+    NUMBERS,
+    grad=False,
+    meta=False,
+    ref=lambda a, b, invert=False: np.isin(a, b, invert=invert),
+)

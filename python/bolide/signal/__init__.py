@@ -1,0 +1,5 @@
+"""``bolide.signal``: window functions."""
+
+from . import windows
+
+__all__ = ["windows"]
