@@ -7,7 +7,7 @@ namespace bolide {
 namespace {
 /// Gives `self` the layout and the history of a view of it.
 const Tensor& adopt(const Tensor& self, const Tensor& view) {
-  if (view.requires_grad()) check_in_place(self, "view");
+  if (view.requires_grad()) check_in_place(self);
   self->sizes = view.sizes(), self->strides = view.strides(), self->offset = view.storage_offset();
   self->refresh();
   if (view.requires_grad()) set_history(self, gradient_edge(view).node, 0);
