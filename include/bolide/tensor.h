@@ -357,8 +357,8 @@ class Tensor {
   Tensor le(const Operand& o) const;
   Tensor gt(const Operand& o) const;
   Tensor ge(const Operand& o) const;
-  Tensor logical_and(const Operand& o) const;
-  Tensor logical_or(const Operand& o) const;
+  Tensor logical_and(const Tensor& o) const;
+  Tensor logical_or(const Tensor& o) const;
   Tensor logical_not() const;
   Tensor isnan() const;
   Tensor isinf() const;

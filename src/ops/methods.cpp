@@ -40,11 +40,11 @@ Tensor Tensor::as_strided(IntList sizes, IntList strides, std::optional<int64_t>
 std::vector<Tensor> Tensor::split(int64_t size, int64_t d) const { return bolide::split(*this, size, d); }
 std::vector<Tensor> Tensor::chunk(int64_t n, int64_t d) const { return bolide::chunk(*this, n, d); }
 std::vector<Tensor> Tensor::unbind(int64_t d) const { return bolide::unbind(*this, d); }
-Tensor Tensor::repeat(IntList n) const { return NamedOp("repeat")(*this, n); }
-Tensor Tensor::flip(IntList d) const { return NamedOp("flip")(*this, d); }
-Tensor Tensor::roll(IntList shifts, IntList d) const { return NamedOp("roll")(*this, shifts, d); }
-Tensor Tensor::tril(int64_t k) const { return NamedOp("tril")(*this, k); }
-Tensor Tensor::triu(int64_t k) const { return NamedOp("triu")(*this, k); }
+Tensor Tensor::repeat(IntList n) const { return bolide::repeat(*this, n); }
+Tensor Tensor::flip(IntList d) const { return bolide::flip(*this, d); }
+Tensor Tensor::roll(IntList shifts, IntList d) const { return bolide::roll(*this, shifts, d); }
+Tensor Tensor::tril(int64_t k) const { return bolide::tril(*this, k); }
+Tensor Tensor::triu(int64_t k) const { return bolide::triu(*this, k); }
 
 // ---- arithmetic --------------------------------------------------------------------------------
 Tensor Tensor::add(const Operand& o, const Scalar& alpha) const { return bolide::add(*this, o, alpha); }
@@ -102,24 +102,15 @@ WITH_OPERAND(lt)
 WITH_OPERAND(le)
 WITH_OPERAND(gt)
 WITH_OPERAND(ge)
-WITH_OPERAND(logical_and)
-WITH_OPERAND(logical_or)
+WITH_TENSOR(logical_and)
+WITH_TENSOR(logical_or)
 UNARY(logical_not)
 UNARY(isnan)
 UNARY(isinf)
 UNARY(isfinite)
-bool Tensor::equal(const Tensor& o) const {
-  if (!(sizes() == o.sizes())) return false;
-  return bolide::all(bolide::eq(*this, o)).item<bool>();
-}
-// Equal values are close, infinite ones too; NaN only where asked for.
+bool Tensor::equal(const Tensor& o) const { return bolide::equal(*this, o); }
 bool Tensor::allclose(const Tensor& o, double rtol, double atol, bool equal_nan) const {
-  BOLIDE_CHECK(dtype() == o.dtype(), legacy_name(dtype()), " did not match ", legacy_name(o.dtype()));
-  const Tensor a = is_differentiable(dtype()) ? *this : to(DType::Float64), b = is_differentiable(dtype()) ? o : o.to(DType::Float64);
-  const Tensor near = bolide::le(bolide::abs(bolide::sub(a, b)), bolide::add(bolide::mul(bolide::abs(b), rtol), atol));
-  Tensor close = bolide::logical_or(bolide::eq(a, b), bolide::logical_and(near, bolide::isfinite(b)));
-  if (equal_nan) close = bolide::logical_or(close, bolide::logical_and(bolide::isnan(a), bolide::isnan(b)));
-  return bolide::all(close).item<bool>();
+  return bolide::allclose(*this, o, rtol, atol, equal_nan);
 }
 Tensor Tensor::where(const Tensor& condition, const Operand& other) const { return bolide::where(condition, *this, other); }
 Tensor Tensor::masked_fill(const Tensor& mask, const Operand& v) const { return bolide::masked_fill(*this, mask, v); }

@@ -14,7 +14,6 @@ struct File {
   std::string path = (std::filesystem::temp_directory_path() / ("bolide_io_" + std::to_string(::getpid()) + ".pth")).string();
   ~File() { std::filesystem::remove(path); }
 };
-bool equal(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes() && all(eq(a, b)).item<bool>(); }
 }  // namespace
 
 TEST_CASE("any value there and back") {

@@ -33,7 +33,6 @@ std::string text(const auto& module) {
   s << module;
   return s.str();
 }
-bool equal(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes() && all(eq(a, b)).item<bool>(); }
 
 }  // namespace
 
