@@ -50,20 +50,20 @@ rows("zeros_like ones_like", unary(), ALL, grad=False, strided=False)
 row("full_like", calls(lambda m: (m(2, 3), 1)), ALL, grad=False, strided=False)
 row(
     "arange",
-    calls(lambda m: ((1, 9, 3), {"dtype": m.dtype}), lambda m: ((5,), {"dtype": m.dtype})),
+    calls(lambda m: ((1, 9, 3), {"dtype": m.dtype, "device": m.device}), lambda m: ((5,), {"dtype": m.dtype, "device": m.device})),
     NUMBERS,
     grad=False,
     errors=[Bad(lambda f: f(0, 5, -1), (RuntimeError, ValueError), "bound")],
 )
 row(
     "linspace",
-    calls(lambda m: ((0, 9, 4), {"dtype": m.dtype}), lambda m: ((1, 2, 1), {"dtype": m.dtype})),
+    calls(lambda m: ((0, 9, 4), {"dtype": m.dtype, "device": m.device}), lambda m: ((1, 2, 1), {"dtype": m.dtype, "device": m.device})),
     NUMBERS,
     grad=False,
 )
 row(
     "eye",
-    calls(lambda m: ((3,), {"dtype": m.dtype}), lambda m: ((2, 4), {"dtype": m.dtype})),
+    calls(lambda m: ((3,), {"dtype": m.dtype, "device": m.device}), lambda m: ((2, 4), {"dtype": m.dtype, "device": m.device})),
     NUMBERS,
     grad=False,
 )

@@ -277,15 +277,14 @@ struct Layout {
   int32_t dims;
   int64_t size[12], stride[12];
 };
-/// i / n and the remainder; 32-bit division where both fit, which is many times faster.
+/// 64-bit division is a long piece of code: one copy of it, called where 32 bits do not do.
+__device__ __noinline__ int64_t quotient_wide(int64_t i, int64_t n) { return i / n; }
+/// Makes `i` the quotient by `n` and returns the remainder; both are not negative.
 DEVICE int64_t divide(int64_t& i, int64_t n) {
-  int64_t q, r;
-  if (((i | n) >> 32) == 0) {
-    const uint32_t a = (uint32_t)i, b = (uint32_t)n;
-    q = a / b, r = a - (uint32_t)q * b;
-  } else {
-    q = i / n, r = i - q * n;
-  }
+  int64_t q;
+  if (((i | n) >> 32) == 0) q = (uint32_t)i / (uint32_t)n;
+  else q = quotient_wide(i, n);
+  const int64_t r = i - q * n;
   i = q;
   return r;
 }
@@ -315,6 +314,20 @@ template <class A> DEVICE A shuffle_xor(A v, int k) {
   return u.a;
 #endif
 }
+/// The same from `by` lanes before; the first lanes keep their own.
+template <class A> DEVICE A shuffle_up(A v, int by) {
+#ifdef SOFTGPU
+  return __shfl_up_sync(0xffffffffu, v, (unsigned)by);
+#else
+  constexpr int words = (sizeof(A) + 3) / 4;
+  union Words { uint32_t w[words]; A a; DEVICE Words() {} } u;
+  u.a = v;
+  for (int i = 0; i < words; ++i) u.w[i] = __shfl_up_sync(0xffffffffu, u.w[i], by);
+  return u.a;
+#endif
+}
+/// The lanes whose value is mine.
+DEVICE unsigned match_any(int v) { return __match_any_sync(0xffffffffu, v); }
 template <class A> DEVICE A warp_sum(A v) {
   for (int k = 16; k; k >>= 1) v = v + shuffle_xor(v, k);
   return v;
