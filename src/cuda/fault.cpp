@@ -26,8 +26,8 @@ std::vector<Site>& sites() {
   return *all;
 }
 
-int32_t code_of(const char* op, const char* what) {
-  static auto* known = new std::map<std::pair<const char*, const char*>, int32_t>;
+int32_t code_of(const char* op, const std::string& what) {
+  static auto* known = new std::map<std::pair<std::string, std::string>, int32_t>;
   std::lock_guard lock(g_lock);
   auto [it, fresh] = known->try_emplace({op, what}, static_cast<int32_t>(sites().size()));
   if (fresh) sites().push_back({op, what});
@@ -45,7 +45,7 @@ std::string worded(const Site& s, int64_t index, int64_t limit) {
 
 }  // namespace
 
-FaultSite fault_site(int device, const char* op, const char* what) {
+FaultSite fault_site(int device, const char* op, const std::string& what) {
   volatile Fault* f = g_faults[device].load();
   if (!f) {
     std::lock_guard lock(g_lock);

@@ -3,6 +3,7 @@
 // The context stays usable.
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace bolide::cuda {
 
@@ -17,7 +18,7 @@ struct FaultSite {
   Fault* fault;
   int32_t code;
 };
-FaultSite fault_site(int device, const char* op, const char* what);
+FaultSite fault_site(int device, const char* op, const std::string& what);
 /// Throws IndexError when a kernel of any device has noted something.
 void check_faults();
 

@@ -46,4 +46,20 @@ Layout layout_of(IntList sizes, IntList strides) {
 }
 Layout layout_of(const Tensor& t) { return layout_of(t.sizes(), t.strides()); }
 
+Layout other_dims(const Tensor& t, int64_t dim) {
+  Layout l;
+  for (int64_t d = t.dim(); d-- > 0;) {
+    if (d == dim || t.size(d) == 1) continue;
+    BOLIDE_CHECK(l.dims < 12, "CUDA tensors of more than 12 dimensions are not supported here");
+    l.size[l.dims] = t.size(d), l.stride[l.dims] = t.stride(d);
+    ++l.dims;
+  }
+  return l;
+}
+int64_t row_offset(const Layout& l, int64_t i) {
+  int64_t at = 0;
+  for (int d = 0; d < l.dims; ++d) at += i % l.size[d] * l.stride[d], i /= l.size[d];
+  return at;
+}
+
 }  // namespace bolide::cuda

@@ -23,5 +23,9 @@ struct Layout {
 };
 Layout layout_of(const Tensor& t);
 Layout layout_of(IntList sizes, IntList strides);
+/// All dimensions but `dim`, not merged: the rows along `dim` of tensors of one shape are counted alike.
+Layout other_dims(const Tensor& t, int64_t dim);
+/// Where row number `i` begins, in elements.
+int64_t row_offset(const Layout& l, int64_t i);
 
 }  // namespace bolide::cuda
