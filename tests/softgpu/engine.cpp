@@ -215,7 +215,7 @@ bool release_warps(Machine& m, size_t n) {
       for (size_t k = 0; k < lanes && complete; ++k)
         if (mask >> k & 1) {
           const Fiber& f = *m.fibers[w + k];
-          complete = f.status == Status::Warp && f.mask == first.mask && f.site == first.site;
+          complete = f.status == Status::Warp && f.mask == first.mask;
         }
       if (!complete) continue;
       if (m.spare.empty()) m.snapshots.push_back(std::make_unique<Snapshot>()), m.spare.push_back(m.snapshots.back().get());

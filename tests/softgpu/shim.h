@@ -56,28 +56,29 @@ __attribute__((visibility("default"))) void softgpu_shared_range(char** begin, c
 
 // ---- barriers and warps ----------------------------------------------------------------------------
 
-#define SOFTGPU_SITE __builtin_extract_return_addr(__builtin_return_address(0))
-inline __attribute__((noinline)) void __syncthreads() { softgpu::softgpu_runtime.barrier(SOFTGPU_SITE, 0, nullptr); }
-inline __attribute__((noinline)) int __syncthreads_count(int p) {
+// A barrier is known by its line: the compiler may copy a call, so that its address says nothing.
+inline __attribute__((noinline)) int softgpu_barrier(long line, int predicate) {
   int n = 0;
-  softgpu::softgpu_runtime.barrier(SOFTGPU_SITE, p != 0, &n);
+  softgpu::softgpu_runtime.barrier((void*)line, predicate != 0, &n);
   return n;
 }
-inline int __syncthreads_or(int p) { return __syncthreads_count(p) != 0; }
-inline int __syncthreads_and(int p) { return __syncthreads_count(!p) == 0; }
+#define __syncthreads() ((void)softgpu_barrier(__LINE__, 0))
+#define __syncthreads_count(p) softgpu_barrier(__LINE__, p)
+#define __syncthreads_or(p) (softgpu_barrier(__LINE__, p) != 0)
+#define __syncthreads_and(p) (softgpu_barrier(__LINE__, !(p)) == 0)
 inline void __threadfence() {}
 inline void __threadfence_block() {}
 inline __attribute__((noinline)) void __syncwarp(unsigned mask = 0xffffffffu) {
   const char none = 0;
-  softgpu::softgpu_runtime.exchange(mask, &none, 1, SOFTGPU_SITE);
+  softgpu::softgpu_runtime.exchange(mask, &none, 1, nullptr);
 }
 /// Every lane's value, 64 bytes apart.
 inline __attribute__((noinline)) const char* softgpu_exchange(unsigned mask, const void* value, int bytes) {
-  return softgpu::softgpu_runtime.exchange(mask, value, bytes, SOFTGPU_SITE);
+  return softgpu::softgpu_runtime.exchange(mask, value, bytes, nullptr);
 }
 template <class T>
 inline __attribute__((noinline)) T softgpu_shuffle(unsigned mask, T v, unsigned from) {
-  const char* all = softgpu::softgpu_runtime.exchange(mask, &v, sizeof(T), SOFTGPU_SITE);
+  const char* all = softgpu::softgpu_runtime.exchange(mask, &v, sizeof(T), nullptr);
   T r;
   __builtin_memcpy(&r, all + 64 * (from & 31), sizeof(T));
   return r;
@@ -100,7 +101,7 @@ template <class T> inline T __shfl_up_sync(unsigned mask, T v, unsigned by, int 
 }
 inline __attribute__((noinline)) unsigned __ballot_sync(unsigned mask, int p) {
   const int v = p != 0;
-  const char* all = softgpu::softgpu_runtime.exchange(mask, &v, sizeof v, SOFTGPU_SITE);
+  const char* all = softgpu::softgpu_runtime.exchange(mask, &v, sizeof v, nullptr);
   unsigned r = 0;
   for (unsigned i = 0; i < 32; ++i)
     if (mask >> i & 1) {
@@ -113,7 +114,7 @@ inline __attribute__((noinline)) unsigned __ballot_sync(unsigned mask, int p) {
 inline int __any_sync(unsigned mask, int p) { return __ballot_sync(mask, p) != 0; }
 inline int __all_sync(unsigned mask, int p) { return __ballot_sync(mask, !p) == 0; }
 template <class T> inline __attribute__((noinline)) unsigned __match_any_sync(unsigned mask, T v) {
-  const char* all = softgpu::softgpu_runtime.exchange(mask, &v, sizeof v, SOFTGPU_SITE);
+  const char* all = softgpu::softgpu_runtime.exchange(mask, &v, sizeof v, nullptr);
   unsigned r = 0;
   for (unsigned i = 0; i < 32; ++i)
     if (mask >> i & 1 && !__builtin_memcmp(all + 64 * i, &v, sizeof v)) r |= 1u << i;
