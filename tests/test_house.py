@@ -33,7 +33,7 @@ ALLOWED = {
     "src/optim": {"core", "nn", "optim"},
     "src/data": {"core", "data", "io"},
     "include": set(),
-    "python/csrc": {"core", "autograd", "iter", "io", "python.h", "ops", "cpu"},
+    "python/csrc": {"core", "autograd", "iter", "io", "python.h", "ops", "cpu", "cuda"},
 }
 
 

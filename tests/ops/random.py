@@ -26,6 +26,8 @@ row(
     calls(lambda m: (m(2, 3, low=0, high=1),), lambda m: (m(2, 3), 0.5)),
     FLOATS,
     random=True,
+    strided=False,  # filled in the order of memory
+    call=torch._C._ops.bernoulli,  # bernoulli_(p) is another op, not its in-place form
     errors=[Bad(lambda f: f(torch.tensor([2.0])), RuntimeError, "expected all elements")],
 )
 row(
@@ -37,6 +39,7 @@ row(
     ),
     FLOATS,
     random=True,
+    call=torch._C._ops.normal,  # as with bernoulli
     errors=[Bad(lambda f: f(torch.zeros(2), -torch.ones(2)), RuntimeError, "std >= 0")],
 )
 row(
