@@ -1,4 +1,4 @@
-// Whether tensors are equal or nearly so, and which elements occur in another tensor.
+// Whether tensors are equal or nearly so.
 #include "ops/binary.h"
 
 namespace bolide {
@@ -59,40 +59,5 @@ struct EqualOp {
 };
 bool equal(const Tensor& self, const Tensor& other) { return call<EqualOp>(self, other); }
 const Register<EqualOp> equal_op;
-
-// Whether each element occurs among test_elements.
-struct Isin {
-  static constexpr auto schema = "isin(Operand elements, Operand test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor";
-  static constexpr auto kind = Kind::Composed;
-  static constexpr uint8_t home = kFunction, variants = kOut;
-  static constexpr bool differentiable = false;
-  static Tensor forward(const Operand& elements, const Operand& tests, bool, bool invert) {
-    BOLIDE_CHECK_AS(TypeError, elements.tensor || tests.tensor, "isin() received an invalid combination of arguments - got two numbers");
-    const Operand both[] = {elements, tests};
-    const DType t = iter::result_type(both);
-    BOLIDE_CHECK(!is_complex(t), "Unsupported input type encountered for isin(): ", legacy_name(t));
-    auto as_tensor = [t](const Operand& o) { return o.tensor ? cast(*o.tensor, t) : scalar_tensor(o.number, t); };
-    const Tensor x = as_tensor(elements), y = reshape(as_tensor(tests), {-1});
-    Tensor found;
-    if (y.numel() <= 16) found = among_few(x, y);
-    else found = among_many(x, y);
-    return invert ? logical_not(found) : found;
-  }
-  static Tensor among_few(const Tensor& x, const Tensor& y) {
-    Tensor found = zeros(x.sizes(), DType::Bool, x.device());
-    for (int64_t i = 0; i < y.numel(); ++i) found = logical_or(found, eq(x, select(y, 0, i)));
-    return found;
-  }
-  /// All pairs, a few million at a time.
-  static Tensor among_many(const Tensor& x, const Tensor& y) {
-    const Tensor flat = reshape(x, {-1});
-    const int64_t step = std::max<int64_t>(1, (1 << 22) / y.numel());
-    std::vector<Tensor> parts;
-    for (int64_t i = 0; i < flat.numel(); i += step)
-      parts.push_back(any(eq(unsqueeze(slice(flat, 0, i, std::min(flat.numel(), i + step)), 1), y), IntList{1}));
-    return parts.empty() ? zeros(x.sizes(), DType::Bool, x.device()) : reshape(cat(parts), x.sizes());
-  }
-};
-const Register<Isin> isin_op;
 
 }  // namespace bolide

@@ -194,15 +194,3 @@ row("_rpow", calls(lambda m: (m(2, 3), 3), lambda m: (m(), 0.5)), FLOATS)
 row("isclose", binary(number=None, rtol=0.1), ALL, grad=False)
 row("allclose", calls(lambda m: (m(3), m(3)), lambda m: ((m(3), m(3)), {"atol": 9.0})), ALL, grad=False, meta=False)
 row("equal", calls(lambda m: (m(3), m(3)), lambda m: (m(3), m(2))), ALL, grad=False, meta=False)
-row(
-    "isin",
-    calls(
-        lambda m: (m.index(5, 2, 3), m.index(5, 3)),
-        lambda m: ((m.index(50, 100), m.index(50, 20)), {"invert": True}),
-        lambda m: (m(3), 1),
-    ),
-    NUMBERS,
-    grad=False,
-    meta=False,
-    ref=lambda a, b, invert=False: np.isin(a, b, invert=invert),
-)
