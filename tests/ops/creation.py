@@ -105,10 +105,13 @@ row(
 )
 
 # ---- ranges, windows
-row("range", calls(lambda m: ((0, 4), {"dtype": m.dtype}), lambda m: ((1, 9, 2), {"dtype": m.dtype})), NUMBERS, grad=False)
+row("range", calls(lambda m: ((0, 4), {"dtype": m.dtype, "device": m.device}), lambda m: ((1, 9, 2), {"dtype": m.dtype, "device": m.device})), NUMBERS, grad=False)
 row(
     "logspace",
-    calls(lambda m: ((0, 2, 3), {"dtype": m.dtype}), lambda m: ((0, 3, 4), {"base": 2.0, "dtype": m.dtype})),
+    calls(
+        lambda m: ((0, 2, 3), {"dtype": m.dtype, "device": m.device}),
+        lambda m: ((0, 3, 4), {"base": 2.0, "dtype": m.dtype, "device": m.device}),
+    ),
     NUMBERS,
     grad=False,
 )
@@ -116,6 +119,6 @@ row("empty_permuted", calls(lambda m: (([2, 3, 4], [2, 0, 1]), {"dtype": m.dtype
     call=_created(torch._C._ops.empty_permuted), grad=False)
 for _name, _ref in {"hann_window": np.hanning, "hamming_window": np.hamming, "blackman_window": np.blackman,
                     "bartlett_window": np.bartlett}.items():
-    row(_name, calls(lambda m: ((9, False), {"dtype": m.dtype})), FLOATS, ref=lambda n, p, dtype, f=_ref: f(n), grad=False)
-row("kaiser_window", calls(lambda m: ((9, False, 4.0), {"dtype": m.dtype})), FLOATS, ref=lambda n, p, b, dtype: np.kaiser(n, b), grad=False)
+    row(_name, calls(lambda m: ((9, False), {"dtype": m.dtype, "device": m.device})), FLOATS, ref=lambda n, p, dtype, device, f=_ref: f(n), grad=False)
+row("kaiser_window", calls(lambda m: ((9, False, 4.0), {"dtype": m.dtype, "device": m.device})), FLOATS, ref=lambda n, p, b, dtype, device: np.kaiser(n, b), grad=False)
 row("fill", calls(lambda m: (m(2, 3), 2), lambda m: (m(2, 3), m())), ALL)

@@ -40,9 +40,9 @@ row(
     calls(
         lambda m: (m(2, 3), 2),
         lambda m: (m(2, 3), 3, 1),
-        lambda m: (m(3), torch.tensor([1, 0, 2])),
-        lambda m: (m(2, 3), torch.tensor([2, 1]), 0),
-        lambda m: (torch.tensor([1, 0, 2]),),
+        lambda m: (m(3), torch.tensor([1, 0, 2], device=m.device)),
+        lambda m: (m(2, 3), torch.tensor([2, 1], device=m.device), 0),
+        lambda m: (torch.tensor([1, 0, 2], device=m.device),),
     ),
     ALL,
     meta=False,
@@ -128,8 +128,8 @@ row("unsafe_split_with_sizes", calls(lambda m: (m(5, 2), [2, 3])), ALL)
 _TRIANGLE = calls(lambda m: (m(3, 4),), lambda m: (m(2, 3, 3), 1), lambda m: (m(4, 2), -1), lambda m: (m(0, 3),))
 row("tril", _TRIANGLE, ALL, ref=np.tril, errors=[Bad(lambda f: f(torch.ones(2)), RuntimeError, "at least 2 dimensions")])
 row("triu", _TRIANGLE, ALL, ref=np.triu)
-row("tril_indices", calls(lambda m: (3, 4, 1)), INTS, ref=lambda r, c, k: np.stack(np.tril_indices(r, k, c)), grad=False)
-row("triu_indices", calls(lambda m: (3, 4, -1)), INTS, ref=lambda r, c, k: np.stack(np.triu_indices(r, k, c)), grad=False)
+row("tril_indices", calls(lambda m: ((3, 4, 1), {"device": m.device})), INTS, ref=lambda r, c, k, device: np.stack(np.tril_indices(r, k, c)), grad=False)
+row("triu_indices", calls(lambda m: ((3, 4, -1), {"device": m.device})), INTS, ref=lambda r, c, k, device: np.stack(np.triu_indices(r, k, c)), grad=False)
 row("diag", calls(lambda m: (m(3),), lambda m: (m(2, 3), 1), lambda m: (m(2), -2)), ALL, ref=np.diag)
 row("diagflat", calls(lambda m: (m(2, 2),), lambda m: (m(3), 1)), ALL, ref=np.diagflat)
 row("diag_embed", calls(lambda m: (m(2, 3),), lambda m: (m(2, 3), 1, 0, 2), lambda m: (m(2, 3), -1)), ALL)

@@ -152,6 +152,8 @@ SOFTGPU_MATH1(round) SOFTGPU_MATH1(fabs) SOFTGPU_MATH1(erf) SOFTGPU_MATH1(erfc) 
 SOFTGPU_MATH2(pow) SOFTGPU_MATH2(fmod) SOFTGPU_MATH2(atan2) SOFTGPU_MATH2(fmax) SOFTGPU_MATH2(fmin) SOFTGPU_MATH2(hypot)
 SOFTGPU_MATH2(copysign) SOFTGPU_MATH2(nextafter) SOFTGPU_MATH2(remainder)
 }
+inline float frexpf(float x, int* e) { return __builtin_frexpf(x, e); }
+inline double frexp(double x, int* e) { return __builtin_frexp(x, e); }
 inline float rsqrtf(float x) { return 1 / __builtin_sqrtf(x); }
 inline double rsqrt(double x) { return 1 / __builtin_sqrt(x); }
 inline float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }

@@ -1,4 +1,4 @@
-// Pointwise expressions, copies and fills: one text, compiled for each expression and combination of dtypes.
+// Pointwise expressions, copies and fills: one text, compiled for each expression and combination of dtypes. And iota.
 #include <cstring>
 
 #include "cuda/entries/shared.h"
@@ -7,6 +7,7 @@
 namespace bolide::cuda {
 
 BOLIDE_KERNEL_TEXT(pointwise);
+BOLIDE_KERNEL_TEXT(iota);
 
 namespace {
 
@@ -101,6 +102,12 @@ void fill_entry(const Tensor& self, const Scalar& value) {
   run_identity(self, self.dtype(), in, "fill_");
 }
 
+void iota_entry(const Tensor& self) {
+  DeviceGuard guard(self.device().index);
+  launch(get_function(iota_text, "iota", ""), "arange", blocks(self.numel(), kThreads), {kThreads}, 0, self.data<int64_t>(), self.numel());
+}
+
+const Provide provide_iota(DeviceType::CUDA, &Kernels::iota, &iota_entry);
 const Provide provide_copy(DeviceType::CUDA, &Kernels::copy, &copy_entry);
 const Provide provide_fill(DeviceType::CUDA, &Kernels::fill, &fill_entry);
 const Provide provide_pointwise(DeviceType::CUDA, &Kernels::pointwise, &pointwise_entry);

@@ -136,6 +136,9 @@ template <class T> struct RealOf { typedef T type; };
 template <class R> struct RealOf<Complex<R> > { typedef R type; };
 template <class T> using real_t = typename RealOf<T>::type;
 template <class T> using complex_t = Complex<T>;
+template <class T, bool Whole> struct StepOf { typedef T type; };
+template <class T> struct StepOf<T, true> { typedef double type; };
+template <class T> using step_t = typename StepOf<T, is_integral_v<T> >::type;
 
 #define FN_REAL(name)                                    \
   DEVICE float name(float x) { return ::name##f(x); }    \
@@ -213,6 +216,13 @@ DEVICE bool sign_bit(double x) { return (uint64_t)__double_as_longlong(x) >> 63;
 template <class T> DEVICE bool sign_bit(T x) { return x < T(0); }
 DEVICE float nextafter(float a, float b) { return ::nextafterf(a, b); }
 DEVICE double nextafter(double a, double b) { return ::nextafter(a, b); }
+DEVICE float mantissa(float x) { int e; return ::frexpf(x, &e); }
+DEVICE double mantissa(double x) { int e; return ::frexp(x, &e); }
+template <class T> DEVICE int32_t exponent(T x) {
+  int e = 0;
+  if (is_finite(x)) ::frexp((double)x, &e);
+  return e;
+}
 DEVICE float lgamma(float x) { return ::lgammaf(x); }
 DEVICE double lgamma(double x) { return ::lgamma(x); }
 template <class T> DEVICE T logaddexp(T a, T b) {
