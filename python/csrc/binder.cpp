@@ -76,7 +76,7 @@ std::vector<Tensor> out_tensors(const Family& f, PyObject* out) {
   const size_t wanted = returns.front() == '(' ? static_cast<size_t>(std::count(returns.begin(), returns.end(), ',')) + 1 : 1;
   BOLIDE_CHECK_AS(TypeError, returns == "Tensor[]" || targets.size() == wanted, f.name, "(): argument 'out' must be tuple of ", wanted,
                   " Tensors, but got ", targets.size());
-  call_boxed(*o.op, frame.values(), Out{targets.data(), false});
+  call_boxed(*o.op, frame.values(), Out{targets.data(), false, targets.size()});
   if (is_tensor(frame.out) || !o.named_result) return Py_NewRef(frame.out);
   PyObject* t = check(PyStructSequence_New(o.named_result));
   for (size_t i = 0; i < targets.size(); ++i) PyStructSequence_SET_ITEM(t, static_cast<Py_ssize_t>(i), wrap(targets[i]));

@@ -59,6 +59,7 @@ bool any_requires_grad(const OpInfo& op, const Value* args) {
 }
 
 void store_out(const OpInfo& op, Result& r, Out out) {
+  BOLIDE_CHECK(r.all().size() <= out.count, op.name(), "(): out= has ", out.count, " tensor(s), but the result has ", r.all().size());
   for (Tensor& t : r.all()) {
     if (!t.defined()) continue;
     const Tensor& target = *out.tensor++;
@@ -71,7 +72,6 @@ void store_out(const OpInfo& op, Result& r, Out out) {
     copy_(target, t);
     t = target;
   }
-  (void)op;
 }
 
 namespace {

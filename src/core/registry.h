@@ -9,6 +9,7 @@ namespace bolide {
 struct Out {
   const Tensor* tensor = nullptr;
   bool in_place = false;
+  size_t count = 1;  // tensors of out=
 };
 
 /// What an op does to shapes and history; generic rules act on kinds, never on lists of names. Layer: what networks
