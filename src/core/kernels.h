@@ -16,15 +16,42 @@ struct PoolShape;
 
 /// Called for an empty entry: returns when `entry` belongs to the meta device, else throws.
 void missing_kernel(const char* name, const void* entry);
+[[noreturn]] void fail_devices(const char* name, Device a, Device b);
+
+/// Tensors that meet in one kernel must be on one device: a last line, behind the checks of the ops.
+class OneDevice {
+ public:
+  explicit OneDevice(const char* name) : name_(name) {}
+  void see(const Tensor& t) {
+    if (!t.defined()) return;
+    const Device d = t.device();
+    if (!seen_) first_ = d, seen_ = true;
+    else if (d != first_) [[unlikely]] fail_devices(name_, first_, d);
+  }
+  void see(TensorList l) {
+    for (const Tensor& t : l) see(t);
+  }
+  template <class T> void see(const T&) {}
+
+ private:
+  const char* name_;
+  Device first_;
+  bool seen_ = false;
+};
 
 template <class F> class Kernel;
 template <class... A>
 class Kernel<void(A...)> {
  public:
-  constexpr explicit Kernel(const char* name) : name_(name) {}
+  /// across: the entry works between devices.
+  constexpr explicit Kernel(const char* name, bool across = false) : name_(name), across_(across) {}
   void operator()(A... args) const {
-    if (run_) [[likely]] run_(args...);
-    else missing_kernel(name_, this);
+    if (!run_) [[unlikely]] return missing_kernel(name_, this);
+    if (!across_) {
+      OneDevice one(name_);
+      (one.see(args), ...);
+    }
+    run_(args...);
   }
   /// Whether the device has it; ops that can compose the result from other ops ask first.
   explicit operator bool() const { return run_; }
@@ -32,6 +59,7 @@ class Kernel<void(A...)> {
 
  private:
   const char* name_;
+  bool across_;
   void (*run_)(A...) = nullptr;
 };
 
@@ -62,7 +90,7 @@ struct Kernels {
   // 0, 1, 2, ... in self: int64, contiguous
   Kernel<void(T self)> iota{"iota"};
   // between devices, one of which is this one: one shape, any strides and dtypes
-  Kernel<void(T dst, T src, bool non_blocking)> transfer{"transfer"};
+  Kernel<void(T dst, T src, bool non_blocking)> transfer{"transfer", true};
 
   // ---- pointwise: only on devices that compile text; the CPU's loops stand in iter/pointwise.h
   Kernel<void(const iter::Plan& plan, const iter::Expression& f)> pointwise{"pointwise"};

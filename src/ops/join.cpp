@@ -74,7 +74,7 @@ struct Cat {
     if (dim < 0) dim += g.dim();
     for (int i = 0; i < c.list_size(0); ++i) {
       const Dims& s = c.meta(0, i).sizes;
-      if (s.size() == 1 && s[0] == 0 && g.dim() != 1) { parts.push_back(zeros(s, g.dtype())); continue; }
+      if (s.size() == 1 && s[0] == 0 && g.dim() != 1) { parts.push_back(zeros(s, g.dtype(), g.device())); continue; }
       const int64_t n = s[static_cast<size_t>(dim)];
       parts.push_back(c.needs(0, i) ? slice(g, dim, at, at + n, 1) : Tensor());
       at += n;

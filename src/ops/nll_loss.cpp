@@ -151,6 +151,14 @@ struct CrossEntropyRowsBackward {
   static constexpr uint8_t home = kInternal;
   static Tensor forward(const Tensor& g, const Tensor& x, const Tensor& lse, const Tensor& target, const Tensor& weight,
                         int64_t reduction, int64_t ignore_index, const Tensor& total_weight) {
+    dispatch<Join<Floats, Halves>>("_cross_entropy_rows_backward", x.dtype(), [](auto) {});
+    check_likelihoods(x, target, weight);
+    const bool each = reduction == kNone;
+    BOLIDE_CHECK(x.dim() <= 2 && g.dtype() == x.dtype() && total_weight.dtype() == x.dtype() && total_weight.numel() == 1 &&
+                     lse.dtype() == compute_dtype(x.dtype()) && lse.numel() == target.numel() && lse.is_contiguous() &&
+                     g.numel() == (each ? target.numel() : 1),
+                 "_cross_entropy_rows_backward: the gradient, lse and total_weight must be those of a forward call over input ",
+                 x.sizes());
     const Tensor dx = Tensor::make(x.sizes(), x.dtype(), x.device());
     kernels(dx).cross_entropy_backward(contiguous(g), contiguous(x), lse, class_indices(target), weight_or_none(weight),
                                        reduction, ignore_index, total_weight, dx);

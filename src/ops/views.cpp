@@ -39,7 +39,7 @@ struct AsStrided {
     const int64_t n = std::max(start + span, checked_numel(m.sizes));
     Tensor flat = zeros({n}, g.dtype(), g.device());
     // the view's elements as positions in the storage: repeated ones add up
-    const Tensor where = as_strided(arange(0, n), size, stride, start);
+    const Tensor where = as_strided(arange(0, n, 1, DType::Int64, g.device()), size, stride, start);
     flat = scatter_add(flat, 0, where.reshape({-1}), reshape(g, {-1}));
     return view(slice(flat, 0, 0, checked_numel(m.sizes)), m.sizes);
   }
@@ -405,7 +405,7 @@ struct Unfold {
   static Grads backward(const Call& c, const Tensor& g) {
     const Dims& sizes = c.sizes();
     const int64_t n = checked_numel(sizes);
-    const Tensor place = unfold(reshape(arange(0, n), sizes), c.integer(1), c.integer(2), c.integer(3));
+    const Tensor place = unfold(reshape(arange(0, n, 1, DType::Int64, g.device()), sizes), c.integer(1), c.integer(2), c.integer(3));
     return view(scatter_add(zeros({n}, g.dtype(), g.device()), 0, reshape(place, {-1}), reshape(g, {-1})), sizes);
   }
 };

@@ -48,7 +48,7 @@ void nll_backward_entry(const Tensor& dy, const Tensor& target, const Tensor& we
 void cross_entropy_entry(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t reduction, int64_t ignore, const Tensor& loss,
                          const Tensor& lse, const Tensor& total_weight) {
   DeviceGuard guard(x.device().index);
-  const int64_t rows = x.size(0), classes = x.size(1);
+  const int64_t classes = x.size(-1), rows = target.numel();
   const Partial p(x, {static_cast<unsigned>(std::clamp<int64_t>(rows, 1, 4096))});
   launch(get_function(loss_text, "cross_entropy_forward", scalar_macros(x.dtype())), "cross_entropy", p.grid, {classes > 1024 ? 512u : 128u}, 0,
          static_cast<const void*>(x.raw()), static_cast<const void*>(target.raw()), data_or_null(weight), loss.raw(), lse.raw(), p.sums.raw(), rows,
@@ -59,7 +59,7 @@ void cross_entropy_backward_entry(const Tensor& dy, const Tensor& x, const Tenso
                                   int64_t reduction, int64_t ignore, const Tensor& total_weight, const Tensor& dx) {
   if (!x.numel()) return;
   DeviceGuard guard(x.device().index);
-  const int64_t rows = x.size(0), classes = x.size(1);
+  const int64_t classes = x.size(-1), rows = target.numel();
   launch(get_function(loss_text, "cross_entropy_backward", scalar_macros(x.dtype())), "cross_entropy_backward",
          {static_cast<unsigned>(std::clamp<int64_t>(rows, 1, 1 << 16))}, {classes > 1024 ? 512u : 128u}, 0, static_cast<const void*>(dy.raw()),
          static_cast<const void*>(x.raw()), static_cast<const void*>(lse.raw()), static_cast<const void*>(target.raw()), data_or_null(weight),

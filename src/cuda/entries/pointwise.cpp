@@ -1,5 +1,7 @@
 // Pointwise expressions, copies and fills: one text, compiled for each expression and combination of dtypes. And iota.
+#include <cctype>
 #include <cstring>
+#include <unordered_set>
 
 #include "cuda/entries/shared.h"
 #include "iter/pointwise.h"
@@ -52,9 +54,29 @@ Kind kind_of(const Args& a, const DType* stored, int count) {
   return aligned ? kVector : kDense;
 }
 
+/// Throws for an expression that calls a function which the device's prelude does not have.
+void check_functions(const iter::Expression& e) {
+  thread_local std::unordered_set<const char*> known;
+  if (!known.insert(e.text).second) return;
+  const std::string_view text = e.text, prelude = kernel_text("prelude").text();
+  auto in_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  for (size_t at = text.find("fn::"); at != text.npos; at = text.find("fn::", at + 4)) {
+    size_t end = at + 4;
+    while (end < text.size() && in_name(text[end])) ++end;
+    const std::string_view name = text.substr(at + 4, end - at - 4);
+    bool found = false;
+    for (size_t p = prelude.find(name); p != prelude.npos && !found; p = prelude.find(name, p + 1))
+      found = !in_name(prelude[p - 1]) && !in_name(prelude[p + name.size()]);
+    if (found) continue;
+    known.erase(e.text);
+    fail<NotImplementedError>(e.op, "(): the function '", name, "' is not implemented for the 'cuda' device");
+  }
+}
+
 void pointwise_entry(const iter::Plan& plan, const iter::Expression& e) {
   const iter::Typed& t = *e.typed;
   BOLIDE_CHECK(plan.ndim <= kMaxDims, e.op, "(): CUDA tensors of more than ", kMaxDims, " dimensions that cannot be merged are not supported");
+  check_functions(e);
   Args a;
   a.strides.dims = plan.ndim;
   for (int d = 0; d < plan.ndim; ++d) {

@@ -225,6 +225,17 @@ template <class T> DEVICE int32_t exponent(T x) {
 }
 DEVICE float lgamma(float x) { return ::lgammaf(x); }
 DEVICE double lgamma(double x) { return ::lgamma(x); }
+DEVICE uint16_t neighbour(uint16_t bits, float x, float y) {
+  if (x == 0) return y > 0 ? 1 : 0x8001;
+  return (y > x) == (x > 0) ? bits + 1 : bits - 1;
+}
+template <class T> DEVICE T nextafter(T a, T b) {  // 16 bits: neighbours have neighbouring bit patterns
+  const float x = convert<float>(a), y = convert<float>(b);
+  if (x != x || y != y) return convert<T>(x + y);
+  if (x == y) return b;
+  T r = {neighbour(a.bits, x, y)};
+  return r;
+}
 template <class T> DEVICE T logaddexp(T a, T b) {
   if constexpr (is_complex_v<T>) return a.re >= b.re ? a + log(T(1) + exp(b - a)) : b + log(T(1) + exp(a - b));
   else {
