@@ -106,9 +106,54 @@ def test_command_line():
     assert FOLLOWS in run("--version").stdout
 
 
+def run_code(code, **options):
+    return subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, **options)
+
+
 def test_without_install_torch_is_not_taken():
     code = "import bolide, sys; assert not any(name.split('.')[0] == 'torch' for name in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert run_code(code).returncode == 0
+
+
+def test_import_bolide_alone_lets_torch_be_found():
+    done = run_code(
+        """
+        import sys
+        import bolide
+        import importlib.metadata, importlib.util
+
+        assert importlib.util.find_spec("torch") is not None and "torch" not in sys.modules
+        assert importlib.metadata.version("torch") == "2.13.0"
+        from torch.nn import functional as F
+        from torch.autograd.functional import jacobian
+        import torch
+
+        assert torch is bolide and F is bolide.nn.functional and torch.__version__ >= (2, 13)
+        try:
+            import torch.no_such_module
+        except ModuleNotFoundError as error:
+            print(error)
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No module named 'torch.no_such_module'\n", "")
+
+
+def test_an_installed_torch_comes_first(tmp_path):
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("mine = True\n")
+    code = """
+    import sys
+    import bolide
+    sys.path.append(sys.argv[1])
+    import torch
+    assert torch.mine
+    try:
+        import torch.nn
+    except ModuleNotFoundError as error:
+        print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(code), str(tmp_path)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No module named 'torch.nn'\n", "")
 
 
 def test_another_torch_is_an_error():

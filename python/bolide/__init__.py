@@ -6,6 +6,7 @@ PyTorch's. Subpackages (nn, optim, utils, ...) are loaded when first used.
 
 import importlib as _importlib
 import math as _math
+import sys as _sys
 
 from . import _C
 from ._C import *  # noqa: F403
@@ -51,8 +52,32 @@ _HOMES = {  # names that few programs use, by the module that has them
                    "_assert", "_check", "_check_with", "_check_index", "_check_value", "_check_type", "_check_not_implemented",
                    "_check_is_size", "sym_int", "sym_float", "sym_max", "sym_min", "sym_not", "sym_ite", "sym_sum", "sym_fresh_size"),
     ".random": ("fork_rng",),
+    ".utils.dlpack": ("from_dlpack", "to_dlpack"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+class _TorchFinder:
+    """Stands last on sys.meta_path: `import torch` finds Bolide where no package of that name is installed."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        is_ours = name.startswith("torch.") and _sys.modules.get("torch") is _sys.modules[__name__]
+        if name == "torch" or is_ours:
+            from . import _alias
+
+            return _alias._finder.find_spec(name, path, target)
+
+    @staticmethod
+    def find_distributions(context=None):
+        if getattr(context, "name", None) == "torch":
+            from . import _alias
+
+            return _alias._finder.find_distributions(context)
+        return []
+
+
+_sys.meta_path.append(_TorchFinder)
 
 
 def __getattr__(name):

@@ -1,8 +1,11 @@
 """Bolide under the name `torch`: after `install()`, `import torch[.x]` in this process gives `bolide[.x]`.
 
+`python -m bolide script.py` installs it first, before any other torch. After a plain `import bolide`, the import of
+`torch` comes here, too, but only where no package of that name is installed (`bolide._TorchFinder`).
+
 The modules are the same objects under both names, so classes, registries and state exist once. Packages that
 ask for PyTorch's version before they use it (through importlib.metadata or `torch.__version__`) are told the
-version whose behaviour Bolide follows. `python -m bolide script.py` is the way in for users.
+version whose behaviour Bolide follows.
 
 Processes started afresh (not forked) have to call `install()` themselves.
 """
@@ -105,6 +108,7 @@ class _Finder(MetaPathFinder, Loader):
         return ModuleSpec(name, self, is_package=hasattr(sys.modules.get(own), "__path__"))
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
+        install()
         module = import_module(self._target(spec.name))
         spec.loader_state = module.__spec__
         return module

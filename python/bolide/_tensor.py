@@ -46,11 +46,29 @@ def numpy(self, *, force=False):
 def __array__(self, dtype=None, copy=None):
     array = self.numpy()
     if dtype is not None and array.dtype != dtype:
+        if copy is False:
+            raise ValueError(f"Unable to avoid copy while creating an array of {dtype} from a tensor of {self.dtype}")
         return array.astype(dtype)
     return array.copy() if copy else array
 
 
 _add_method("__array_priority__", 1000)
+
+
+@_method
+def __dlpack__(self, *, stream=-1, max_version=None, dl_device=None, copy=None):
+    """A DLPack capsule for other libraries, sharing memory unless ``copy``."""
+    from .utils import dlpack
+
+    return dlpack._export(self, None if stream == -1 and self.device.type == "cpu" else stream, max_version, dl_device, copy)
+
+
+@_method
+def __dlpack_device__(self):
+    """The device as DLPack numbers it: (type, index)."""
+    from .utils import dlpack
+
+    return dlpack._device_pair(self.device)
 
 
 @_method

@@ -1,144 +1,109 @@
-// Python values to tensors and back: nested lists, numbers, buffers (NumPy arrays share memory), tolist.
+// Python values as tensors and back. Map: elements | nested data | tensor, as_tensor, asarray | tolist.
+#include "binder.h"
 #include "iter/plan.h"
-#include "python.h"
 
 namespace bolide::python {
 
-// ---- buffers ---------------------------------------------------------------------------------
-
-OptDType dtype_of_format(const char* f, Py_ssize_t size) {
-  if (!f) return DType::UInt8;
-  while (*f == '@' || *f == '=' || *f == '<') ++f;
-  if (f[0] == 'Z') return f[1] == 'f' ? DType::Complex64 : f[1] == 'd' ? OptDType(DType::Complex128) : std::nullopt;
-  switch (*f) {
-    case '?': return DType::Bool;
-    case 'B': return DType::UInt8;
-    case 'b': return DType::Int8;
-    case 'h': return DType::Int16;
-    case 'i': case 'l': case 'q': return size == 4 ? DType::Int32 : DType::Int64;
-    case 'e': return DType::Float16;
-    case 'f': return DType::Float32;
-    case 'd': return DType::Float64;
-    default: return {};
-  }
-}
-
 namespace {
 
-/// A tensor that shares the memory of a buffer and keeps it alive.
-Tensor from_buffer(PyObject* o, bool need_writable) {
-  auto* view = new Py_buffer;
-  if (PyObject_GetBuffer(o, view, PyBUF_STRIDED | PyBUF_FORMAT | (need_writable ? PyBUF_WRITABLE : 0)) < 0) {
-    PyErr_Clear();
-    if (PyObject_GetBuffer(o, view, PyBUF_STRIDED_RO | PyBUF_FORMAT) < 0) {
-      delete view;
-      throw PythonError{};
-    }
-  }
-  auto release = [](void* p) {
-    const PyGILState_STATE gil = PyGILState_Ensure();
-    PyBuffer_Release(static_cast<Py_buffer*>(p));
-    delete static_cast<Py_buffer*>(p);
-    PyGILState_Release(gil);
-  };
-  const OptDType dtype = dtype_of_format(view->format, view->itemsize);
-  std::string problem;
-  Dims sizes, strides;
-  int64_t span = view->itemsize;
-  if (!dtype) problem = str("can't convert np.ndarray of type ", view->format, ". The only supported types are: float64, float32, float16, "
-                            "complex64, complex128, int64, int32, int16, int8, uint8, and bool.");
-  for (int d = 0; d < view->ndim && problem.empty(); ++d) {
-    if (view->strides[d] < 0) problem = "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-                                        "currently supported. (You can probably work around this by making a copy of your array  with array.copy().) ";
-    else if (view->strides[d] % view->itemsize) problem = "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.";
-    sizes.push_back(view->shape[d]);
-    strides.push_back(view->strides[d] / view->itemsize);
-    if (view->shape[d]) span += (view->shape[d] - 1) * view->strides[d];
-  }
-  if (!problem.empty()) {
-    release(view);
-    if (!dtype) fail<TypeError>(problem);
-    fail<ValueError>(problem);
-  }
-  Tensor t(new TensorImpl);
-  t->storage = Storage::borrow(view->buf, static_cast<size_t>(view->len ? span : 0), Device(), release, view);
-  t->dtype = *dtype;
-  t->sizes = sizes, t->strides = strides;
-  t->refresh();
-  return t;
+// ---- elements ----------------------------------------------------------------------------------
+
+[[noreturn]] void fail_range(DType t) { fail<Error>("value cannot be converted to type ", name(t), " without overflow"); }
+
+/// What an integral type holds; unsigned ones also take negative numbers of their size, which wrap round.
+void check_range(DType t, double v) {
+  const int bits = static_cast<int>(item_size(t)) * 8 - is_signed(t);
+  const double end = std::ldexp(1.0, bits), begin = is_signed(t) ? -end : 1 - end;
+  if (!(v >= begin && v < end)) fail_range(t);
+}
+void check_range(DType t, int64_t v) {
+  const int bits = static_cast<int>(item_size(t)) * 8 - is_signed(t);
+  if (bits >= 63) return;
+  const int64_t end = int64_t{1} << bits, begin = is_signed(t) ? -end : 1 - end;
+  if (v < begin || v >= end) fail_range(t);
 }
 
-PyObject* from_numpy(PyObject*, PyObject* o) {
-  return guard([&]() -> PyObject* {
-    BOLIDE_CHECK_AS(TypeError, PyObject_CheckBuffer(o) && PyObject_HasAttrString(o, "__array_interface__"), "expected np.ndarray (got ",
-                    Py_TYPE(o)->tp_name, ")");
-    return wrap(from_buffer(o, true));
-  });
+int64_t long_of(PyObject* o) {
+  int overflow = 0;
+  const long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+  BOLIDE_CHECK_AS(ValueError, !overflow, "Overflow when unpacking long long");
+  return v;
+}
+Scalar int_scalar(PyObject* o, DType t) {
+  if (is_differentiable(t)) {
+    const double d = PyLong_AsDouble(o);
+    if (d == -1 && PyErr_Occurred()) throw PythonError{};
+    return Scalar(d);
+  }
+  if (t == DType::UInt64) {
+    const unsigned long long u = PyLong_AsUnsignedLongLong(o);
+    if (PyErr_Occurred()) throw PythonError{};
+    return Scalar(static_cast<int64_t>(u));
+  }
+  const int64_t v = long_of(o);
+  if (t != DType::Bool) check_range(t, v);
+  return Scalar(v);
+}
+/// A number as an element of type t; throws where t cannot hold it.
+void store_number(PyObject* o, DType t, char* out) {
+  if (PyLong_CheckExact(o)) return iter::store_scalar(t, out, int_scalar(o, t));
+  const Scalar s = scalar_of(o);
+  BOLIDE_CHECK_AS(TypeError, !s.is_complex() || is_complex(t) || t == DType::Bool, "must be real number, not complex: the dtype is ", name(t));
+  if (s.is_float() && is_integral(t)) check_range(t, s.to_double());
+  if (s.is_int() && !s.is_bool() && is_integral(t) && t != DType::UInt64) check_range(t, s.to_int());
+  iter::store_scalar(t, out, s);
+}
+PyObject* element(DType t, const Scalar& s) {
+  return t == DType::UInt64 ? PyLong_FromUnsignedLongLong(static_cast<uint64_t>(s.to_int())) : wrap(s);
 }
 
-// ---- nested data -----------------------------------------------------------------------------
+// ---- nested data -------------------------------------------------------------------------------
 
-struct Shape {
-  Dims sizes;
-  bool found = false;  // a leaf
-};
-
-bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o) || (!PyUnicode_Check(o) && !PyBytes_Check(o) && PySequence_Check(o) && !is_tensor(o) && !is_number(o)); }
+bool is_text(PyObject* o) { return PyUnicode_Check(o) || PyBytes_Check(o); }
+bool is_sequence(PyObject* o) {
+  return PyList_Check(o) || PyTuple_Check(o) || (!is_text(o) && PySequence_Check(o) && !is_tensor(o) && !is_number(o));
+}
+/// NumPy arrays and what is like them; a NumPy scalar has the interface, too, but no elements to assign.
+bool is_array(PyObject* o) {
+  const PyMappingMethods* m = Py_TYPE(o)->tp_as_mapping;
+  return m && m->mp_ass_subscript && !PyList_Check(o) && PyObject_CheckBuffer(o) && PyObject_HasAttrString(o, "__array_interface__");
+}
 
 void measure(PyObject* o, Dims& sizes, int depth = 0) {
-  while (is_sequence(o)) {
-    BOLIDE_CHECK_AS(ValueError, ++depth <= 128, "too many dimensions '", Py_TYPE(o)->tp_name, "'");
-    const Py_ssize_t n = PySequence_Size(o);
-    if (n < 0) throw PythonError{};
-    sizes.push_back(n);
-    if (n == 0) return;
-    Object first(check(PySequence_GetItem(o, 0)));
-    o = first.get();
-    if (is_tensor(o)) {
-      for (int64_t s : unwrap(o).sizes()) sizes.push_back(s);
-      return;
-    }
-    if (!is_sequence(o)) return;
-    Object keep = first;
-    return measure(keep.get(), sizes, depth);
-  }
+  if (!is_sequence(o)) return;
+  BOLIDE_CHECK_AS(ValueError, depth < 128, "too many dimensions '", Py_TYPE(o)->tp_name, "'");
+  const Py_ssize_t n = PySequence_Size(o);
+  if (n < 0) throw PythonError{};
+  sizes.push_back(n);
+  if (n) measure(Object(check(PySequence_GetItem(o, 0))).get(), sizes, depth + 1);
 }
 
-void widen(PyObject* o, OptDType& t) {
+/// Joins the dtypes of all elements.
+void widen(PyObject* o, OptDType& t, bool nested = false) {
   auto join = [&](DType d) { t = t ? promote(*t, d) : d; };
-  if (PyFloat_Check(o) && !PyObject_HasAttrString(o, "dtype")) return join(default_dtype());
+  if (PyFloat_CheckExact(o)) return join(default_dtype());
   if (PyBool_Check(o)) return join(DType::Bool);
   if (PyLong_Check(o)) return join(DType::Int64);
-  if (PyComplex_Check(o) && !PyObject_HasAttrString(o, "dtype")) return join(complex_of(default_dtype()));
+  if (PyComplex_CheckExact(o)) return join(complex_of(default_dtype()));
   if (is_tensor(o)) return join(unwrap(o).dtype());
-  if (PyObject_CheckBuffer(o) && !PyBytes_Check(o)) return join(from_buffer(o, false).dtype());
-  if (is_sequence(o)) {
-    Object seq(check(PySequence_Fast(o, "expected a sequence")));
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(seq.get()); ++i) widen(PySequence_Fast_GET_ITEM(seq.get(), i), t);
+  if (PyList_Check(o) || PyTuple_Check(o)) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) widen(PySequence_Fast_GET_ITEM(o, i), t, true);
     return;
   }
+  if (is_text(o) && nested) fail<ValueError>("too many dimensions '", Py_TYPE(o)->tp_name, "'");
+  if (is_text(o)) fail<TypeError>("new(): invalid data type '", Py_TYPE(o)->tp_name, "'");
+  if (PyObject_CheckBuffer(o) && PyObject_HasAttrString(o, "__array_interface__")) return join(from_buffer(o).dtype());
+  if (is_sequence(o)) return widen(Object(check(PySequence_Tuple(o))).get(), t, true);
+  if (PyFloat_Check(o)) return join(default_dtype());
   if (is_number(o)) return join(scalar_of(o).dtype());
-  if (PyUnicode_Check(o)) fail<TypeError>("new(): invalid data type 'str'");
   fail<Error>("Could not infer dtype of ", Py_TYPE(o)->tp_name);
 }
 
 void store(PyObject* o, const Dims& sizes, size_t d, DType t, char*& out) {
-  if (d == sizes.size() || is_tensor(o)) {
-    if (is_tensor(o)) {
-      const Tensor v = unwrap(o).detach().to(t).contiguous();
-      std::memcpy(out, v.raw(), static_cast<size_t>(v.numel() * v.itemsize()));
-      out += v.numel() * v.itemsize();
-      return;
-    }
-    if (is_sequence(o)) fail<ValueError>("only one element tensors can be converted to Python scalars: the nesting of the data is uneven");
-    const Scalar s = scalar_of(o);
-    BOLIDE_CHECK_AS(TypeError, !s.is_complex() || is_complex(t), "can't convert complex to ", name(t));
-    if (s.is_int() && !s.is_bool() && is_integral(t) && t != DType::Int64) {
-      const int64_t v = s.to_int(), bits = item_size(t) * 8;
-      const int64_t lo = t == DType::UInt8 ? -255 : -(int64_t{1} << (bits - 1)), hi = t == DType::UInt8 ? 255 : (int64_t{1} << (bits - 1)) - 1;
-      BOLIDE_CHECK(v >= lo && v <= hi, "value cannot be converted to type ", name(t), " without overflow");
-    }
-    iter::store_scalar(t, out, s);
+  if (d == sizes.size()) {
+    BOLIDE_CHECK_AS(ValueError, !is_sequence(o) && (!is_tensor(o) || unwrap(o).numel() == 1),
+                    "only one element tensors can be converted to Python scalars");
+    store_number(o, t, out);
     out += item_size(t);
     return;
   }
@@ -149,124 +114,134 @@ void store(PyObject* o, const Dims& sizes, size_t d, DType t, char*& out) {
   for (Py_ssize_t i = 0; i < n; ++i) store(PySequence_Fast_GET_ITEM(seq.get(), i), sizes, d + 1, t, out);
 }
 
+Tensor from_array(PyObject* o) {
+  bool read_only;
+  Tensor t = from_buffer(o, &read_only);
+  if (read_only) warn_read_only("NumPy array");
+  return t;
+}
+
 }  // namespace
 
 Tensor tensor_from(PyObject* data, OptDType dtype, std::optional<Device> device) {
-  if (is_tensor(data)) {
-    Tensor t = to(unwrap(data).detach(), dtype, device, true);
-    return t;
-  }
-  if (PyObject_CheckBuffer(data) && !PyBytes_Check(data)) {
-    const Tensor b = from_buffer(data, false);
+  if (is_tensor(data)) return to(unwrap(data).detach(), dtype, device, true);
+  if (is_array(data)) {
+    const Tensor b = from_buffer(data);
     Tensor t = empty(b.sizes(), dtype ? *dtype : b.dtype());
     copy_(t, b);
     return to(t, {}, device);
   }
-  if (PyUnicode_Check(data)) fail<TypeError>("new(): invalid data type 'str'");
   Dims sizes;
   measure(data, sizes);
   OptDType t = dtype;
   if (!t) widen(data, t);
   Tensor r = empty(sizes, t ? *t : default_dtype());
-  char* out = r.raw();
-  if (r.numel() || !sizes.empty()) {
-    if (r.numel()) store(data, sizes, 0, r.dtype(), out);
+  if (r.numel()) {
+    char* out = r.raw();
+    store(data, sizes, 0, r.dtype(), out);
   }
   return to(r, {}, device);
 }
 
+// ---- tensor, as_tensor, asarray ----------------------------------------------------------------
+
 namespace {
+
+struct Wanted {
+  OptDType dtype;
+  std::optional<Device> device;
+};
+/// The dtype and device arguments at positions i and i + 1.
+Wanted read_wanted(const char* function, const Params& p, size_t i) {
+  BOLIDE_CHECK_AS(TypeError, !p.has(i) || is_dtype(p[i]), function, "(): argument 'dtype' must be torch.dtype, not ", type_name(p[i]));
+  Wanted w;
+  if (p.has(i)) w.dtype = dtype_of(p[i]);
+  if (p.has(i + 1)) w.device = device_of(p[i + 1]);
+  else if (const Device* d = default_device()) w.device = *d;
+  return w;
+}
+void want_gradient(Tensor& t) {
+  BOLIDE_CHECK(is_differentiable(t.dtype()), "Only Tensors of floating point and complex dtype can require gradients");
+  t.set_requires_grad(true);
+}
+
+PyObject* n_tensor(PyObject*, const Given& g) {
+  const Params p = read_params("tensor", g, {"data", "*", "dtype", "device", "requires_grad", "pin_memory"}, 1);
+  const Wanted w = read_wanted("tensor", p, 1);
+  Tensor t = tensor_from(p[0], w.dtype, w.device);
+  if (p.flag(3)) want_gradient(t);
+  return wrap(std::move(t));
+}
+PyObject* n_as_tensor(PyObject*, const Given& g) {
+  const Params p = read_params("as_tensor", g, {"data", "dtype", "device"}, 1);
+  const Wanted w = read_wanted("as_tensor", p, 1);
+  if (is_tensor(p[0])) return wrap(to(unwrap(p[0]), w.dtype, w.device));
+  if (is_array(p[0])) return wrap(to(from_array(p[0]), w.dtype, w.device));
+  return wrap(tensor_from(p[0], w.dtype, w.device));
+}
+
+/// A tensor on the memory of tensors, arrays, DLPack objects, storages and other buffers; undefined for other values.
+Tensor alias_of(PyObject* o, DType otherwise) {
+  if (is_tensor(o)) return unwrap(o);
+  if (is_array(o)) return from_array(o);
+  if (PyCapsule_CheckExact(o) || (PyObject_HasAttrString(o, "__dlpack__") && PyObject_HasAttrString(o, "__dlpack_device__"))) {
+    Object module(check(PyImport_ImportModule("bolide.utils.dlpack")));
+    return unwrap(Object(check(PyObject_CallMethod(module.get(), "from_dlpack", "O", o))).get());
+  }
+  if (PyObject_HasAttrString(o, "_untyped_storage_tensor"))
+    return unwrap(Object(check(PyObject_CallMethod(o, "_untyped_storage_tensor", "O", Object(wrap(otherwise)).get()))).get());
+  if (!PyObject_CheckBuffer(o) || is_number(o)) return {};
+  Object f(check(PyObject_GetAttrString(Object(check(PyImport_ImportModule("bolide._C"))).get(), "frombuffer")));
+  Object args(check(Py_BuildValue("(O)", o))), kw(check(Py_BuildValue("{sN}", "dtype", wrap(otherwise))));
+  return unwrap(Object(check(PyObject_Call(f.get(), args.get(), kw.get()))).get());
+}
+/// t as asked for; a copy when `copy` says so or a conversion needs one, which copy=False forbids.
+Tensor converted(const Tensor& t, const Wanted& w, bool must_copy, bool may_copy) {
+  BOLIDE_CHECK_AS(ValueError, may_copy || !w.device || *w.device == t.device(), "can't alias tensor from device '", t.device(), "' to '",
+                  w.device.value_or(Device()), "'.");
+  BOLIDE_CHECK_AS(ValueError, may_copy || !w.dtype || *w.dtype == t.dtype(), "can't alias tensor with dtype '", legacy_name(t.dtype()),
+                  "' into dtype '", legacy_name(w.dtype.value_or(t.dtype())), "'.");
+  const Tensor r = to(t, w.dtype, w.device);
+  return must_copy && r.storage() == t.storage() ? clone(r) : r;
+}
+PyObject* n_asarray(PyObject*, const Given& g) {
+  const Params p = read_params("asarray", g, {"obj", "*", "dtype", "device", "copy", "requires_grad"}, 1);
+  const Wanted w = read_wanted("asarray", p, 1);
+  const bool must_copy = p.has(3) && p.flag(3), may_copy = !p.has(3) || must_copy;
+  Tensor t = alias_of(p[0], w.dtype.value_or(default_dtype()));
+  if (t.defined()) {
+    t = converted(t, w, must_copy, may_copy);
+  } else {
+    BOLIDE_CHECK_AS(ValueError, may_copy || !is_sequence(p[0]), "can't alias arbitrary sequence into a tensor.");
+    t = tensor_from(p[0], w.dtype, w.device);
+  }
+  if (p.has(4) && !p.flag(4) && t.requires_grad()) t = t.detach();
+  if (p.flag(4) && !t.requires_grad()) want_gradient(t);
+  return wrap(std::move(t));
+}
+
+struct Function {
+  const char* name;
+  NativeCall call;
+  const char* doc;
+};
+constexpr Function kFunctions[] = {
+    {"tensor", n_tensor, "tensor(data, *, dtype=None, device=None, requires_grad=False): a new tensor with a copy of the data."},
+    {"as_tensor", n_as_tensor, "as_tensor(data, dtype=None, device=None): shares memory where it can."},
+    {"asarray", n_asarray,
+     "asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None): a tensor of a tensor, array, DLPack object, buffer, number "
+     "or sequence. It shares memory where it can; copy=True never does, and copy=False raises where it would not."}};
+
+// ---- tolist ------------------------------------------------------------------------------------
+
 PyObject* list_level(const Tensor& t, size_t d, const char* p) {
-  if (d == t.sizes().size()) return wrap(iter::load_scalar(t.dtype(), p));
+  if (d == t.sizes().size()) return element(t.dtype(), iter::load_scalar(t.dtype(), p));
   const int64_t n = t.sizes()[d], step = t.strides()[d] * t.itemsize();
   PyObject* l = check(PyList_New(n));
   for (int64_t i = 0; i < n; ++i) PyList_SET_ITEM(l, i, list_level(t, d + 1, p + i * step));
   return l;
 }
 
-PyObject* py_tensor(PyObject*, PyObject* args, PyObject* kw) {
-  return guard([&]() -> PyObject* {
-    PyObject *data, *dtype = nullptr, *device = nullptr;
-    int requires_grad = 0, pin = 0;
-    static const char* names[] = {"data", "dtype", "device", "requires_grad", "pin_memory", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "O|$OOpp", const_cast<char**>(names), &data, &dtype, &device, &requires_grad, &pin)) return nullptr;
-    BOLIDE_CHECK_AS(TypeError, !dtype || dtype == Py_None || is_dtype(dtype), "tensor(): argument 'dtype' must be torch.dtype, not ", dtype ? Py_TYPE(dtype)->tp_name : "");
-    Tensor t = tensor_from(data, dtype && dtype != Py_None ? OptDType(dtype_of(dtype)) : std::nullopt,
-                           device && device != Py_None ? std::optional<Device>(device_of(device)) : std::nullopt);
-    BOLIDE_CHECK(!requires_grad || is_differentiable(t.dtype()), "Only Tensors of floating point and complex dtype can require gradients");
-    if (requires_grad) t.set_requires_grad(true);
-    return wrap(t);
-  });
-}
-PyObject* py_as_tensor(PyObject*, PyObject* args, PyObject* kw) {
-  return guard([&]() -> PyObject* {
-    PyObject *data, *dtype = nullptr, *device = nullptr;
-    static const char* names[] = {"data", "dtype", "device", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "O|OO", const_cast<char**>(names), &data, &dtype, &device)) return nullptr;
-    const OptDType t = dtype && dtype != Py_None ? OptDType(dtype_of(dtype)) : std::nullopt;
-    const auto d = device && device != Py_None ? std::optional<Device>(device_of(device)) : std::nullopt;
-    if (is_tensor(data)) return wrap(to(unwrap(data), t, d));
-    if (PyObject_CheckBuffer(data) && PyObject_HasAttrString(data, "__array_interface__")) return wrap(to(from_buffer(data, true), t, d));
-    return wrap(tensor_from(data, t, d));
-  });
-}
-
-// ---- the buffer protocol of tensors, for NumPy ------------------------------------------------
-
-struct PyView { PyObject_HEAD PyObject* tensor; };
-struct ViewShape { Py_ssize_t sizes[32], strides[32]; };
-int view_get(PyObject* self, Py_buffer* b, int) {
-  const Tensor& t = unwrap(reinterpret_cast<PyView*>(self)->tensor);
-  auto* s = new ViewShape;
-  for (size_t d = 0; d < t.sizes().size() && d < 32; ++d) s->sizes[d] = t.sizes()[d], s->strides[d] = t.strides()[d] * t.itemsize();
-  const char* format = nullptr;
-  switch (t.dtype()) {
-    case DType::UInt8: format = "B"; break;
-    case DType::Int8: format = "b"; break;
-    case DType::Int16: format = "h"; break;
-    case DType::Int32: format = "i"; break;
-    case DType::Int64: format = "l"; break;
-    case DType::Float16: format = "e"; break;
-    case DType::Float32: format = "f"; break;
-    case DType::Float64: format = "d"; break;
-    case DType::Complex64: format = "Zf"; break;
-    case DType::Complex128: format = "Zd"; break;
-    case DType::Bool: format = "?"; break;
-    default: break;
-  }
-  if (!format) {
-    delete s;
-    PyErr_SetString(PyExc_TypeError, "Got unsupported ScalarType BFloat16");
-    return -1;
-  }
-  static char nothing;
-  *b = Py_buffer{.buf = t.numel() ? t.raw() : &nothing, .obj = Py_NewRef(self), .len = t.numel() * t.itemsize(), .itemsize = t.itemsize(), .readonly = 0,
-                 .ndim = static_cast<int>(t.dim()), .format = const_cast<char*>(format), .shape = s->sizes, .strides = s->strides,
-                 .suboffsets = nullptr, .internal = s};
-  return 0;
-}
-void view_release(PyObject*, Py_buffer* b) { delete static_cast<ViewShape*>(b->internal); }
-void view_dealloc(PyObject* self) {
-  Py_DECREF(reinterpret_cast<PyView*>(self)->tensor);
-  PyObject_Free(self);
-}
-PyBufferProcs view_buffer = {view_get, view_release};
-PyTypeObject ViewType = {.ob_base = PyVarObject_HEAD_INIT(nullptr, 0) .tp_name = "bolide._C._View", .tp_basicsize = sizeof(PyView),
-                         .tp_dealloc = view_dealloc, .tp_as_buffer = &view_buffer, .tp_flags = Py_TPFLAGS_DEFAULT};
-PyObject* py_view(PyObject*, PyObject* t) {
-  auto* v = PyObject_New(PyView, &ViewType);
-  v->tensor = Py_NewRef(t);
-  return reinterpret_cast<PyObject*>(v);
-}
-PyObject* py_frombuffer(PyObject*, PyObject* o) { return guard([&] { return wrap(from_buffer(o, true)); }); }
-
-PyMethodDef functions[] = {
-    {"tensor", reinterpret_cast<PyCFunction>(py_tensor), METH_VARARGS | METH_KEYWORDS,
-     "tensor(data, *, dtype=None, device=None, requires_grad=False): a new tensor with a copy of the data."},
-    {"as_tensor", reinterpret_cast<PyCFunction>(py_as_tensor), METH_VARARGS | METH_KEYWORDS,
-     "as_tensor(data, dtype=None, device=None): shares memory where it can."},
-    {"from_numpy", from_numpy, METH_O, "A tensor that shares memory with the array."},
-    {"_from_buffer", py_frombuffer, METH_O, nullptr}, {"_buffer_view", py_view, METH_O, nullptr}, {}};
 }  // namespace
 
 PyObject* to_list(const Tensor& t) {
@@ -274,10 +249,10 @@ PyObject* to_list(const Tensor& t) {
   BOLIDE_CHECK_AS(NotImplementedError, !t.device().is_meta(), "Cannot copy out of meta tensor; no data!");
   return list_level(t, 0, t.numel() ? t.raw() : nullptr);
 }
+PyObject* item_of(const Tensor& t) { return element(t.dtype(), t.item()); }
 
 void init_convert(PyObject* m) {
-  check(PyType_Ready(&ViewType));
-  check(PyModule_AddFunctions(m, functions));
+  for (const Function& f : kFunctions) check(PyModule_AddObjectRef(m, f.name, Object(make_native(f.name, f.call, false, f.doc)).get()));
 }
 
 }  // namespace bolide::python

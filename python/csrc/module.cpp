@@ -12,6 +12,8 @@ extern "C" PyMODINIT_FUNC PyInit__C() {
     init_override(m);
     init_binder(m);
     init_convert(m);
+    init_buffers(m);
+    init_dlpack(m);
     init_autograd(m);
     init_io(m);
     init_cuda(m);

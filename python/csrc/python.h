@@ -85,8 +85,14 @@ std::vector<int64_t> ints_of(PyObject* o);
 /// torch.tensor(data): nested sequences, numbers, buffers (NumPy arrays), tensors.
 Tensor tensor_from(PyObject* data, OptDType dtype, std::optional<Device> device);
 PyObject* to_list(const Tensor& t);
+/// The value of a tensor of one element.
+PyObject* item_of(const Tensor& t);
 /// The dtype that a buffer's format stands for.
 OptDType dtype_of_format(const char* format, Py_ssize_t item_size);
+/// A tensor that shares the memory of an object with a buffer, and keeps it alive.
+Tensor from_buffer(PyObject* o, bool* read_only = nullptr);
+/// Says once in a process that memory which must not change now can be changed.
+void warn_read_only(const char* what);
 PyObject* get_item(PyObject* self, PyObject* index);
 int set_item(PyObject* self, PyObject* index, PyObject* value);
 
@@ -138,6 +144,8 @@ void init_operators();
 void init_override(PyObject* m);
 void init_binder(PyObject* m);
 void init_convert(PyObject* m);
+void init_buffers(PyObject* m);
+void init_dlpack(PyObject* m);
 void init_autograd(PyObject* m);
 void init_io(PyObject* m);
 void init_cuda(PyObject* m);

@@ -247,14 +247,10 @@ Tensor legacy_tensor(const char* name, DType dtype, Device device, PyObject* arg
 
 PyObject* as_subclass(PyObject* self, PyObject* cls) {
   PyTypeObject* type = tensor_class(cls);
-  const Tensor& old = unwrap(self);
-  Tensor t = old.alias();
-  if (Ref<Node> fn = old.grad_fn()) {
-    set_history(t, std::move(fn), old->autograd->slot);
-  } else if (old.requires_grad()) {
-    t.set_requires_grad(true);
-  }
-  return wrap_as(type, std::move(t));
+  static const OpInfo& alias = find_op("alias");
+  const FromPython here;
+  const Value args[] = {box(unwrap(self))};
+  return wrap_as(type, std::move(call_boxed(alias, args).tensors[0]));
 }
 
 // ---- the type --------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ PyObject* m_is_same_size(PyObject* self, const Given& g) {
 
 PyObject* m_item(PyObject* self, const Given& g) {
   no_arguments("item", g);
-  return wrap(SELF.item());
+  return item_of(SELF);
 }
 PyObject* m_tolist(PyObject* self, const Given& g) {
   no_arguments("tolist", g);

@@ -130,22 +130,21 @@ PyObject* nb_float(PyObject* self) {
   return overridable(self, "__float__", [&] {
     const Scalar s = only_value(self);
     BOLIDE_CHECK(!s.is_complex() || s.to<complex128>().imag() == 0, "value cannot be converted to type double without overflow");
-    return PyFloat_FromDouble(s.to_double());
+    return SELF.dtype() == DType::UInt64 ? PyNumber_Float(Object(check(item_of(SELF))).get()) : PyFloat_FromDouble(s.to_double());
   });
 }
 PyObject* nb_int(PyObject* self) {
   return overridable(self, "__int__", [&] {
     const Scalar s = only_value(self);
     BOLIDE_CHECK(!s.is_complex() || s.to<complex128>().imag() == 0, "value cannot be converted to type int64_t without overflow");
-    return s.is_int() ? wrap(s) : PyLong_FromDouble(s.to_double());
+    return s.is_int() ? item_of(SELF) : PyLong_FromDouble(s.to_double());
   });
 }
 PyObject* nb_index(PyObject* self) {
   return overridable(self, "__index__", [&]() -> PyObject* {
     BOLIDE_CHECK_AS(TypeError, SELF.numel() == 1 && (is_integral(SELF.dtype()) || SELF.dtype() == DType::Bool),
                     "only integer tensors of a single element can be converted to an index");
-    const Scalar s = SELF.item();
-    return s.is_bool() ? PyLong_FromLong(s.to_int()) : wrap(s);
+    return SELF.dtype() == DType::Bool ? PyLong_FromLong(SELF.item().to<bool>()) : item_of(SELF);
   });
 }
 

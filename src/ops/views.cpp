@@ -113,6 +113,56 @@ struct View {
 Tensor view(const Tensor& self, IntList size) { return call<View>(self, size); }
 const Register<View> view_op;
 
+// The same bytes as elements of another type: the last dimension grows or shrinks with their size. Without a history.
+struct ViewDtype {
+  static constexpr auto schema = "view.dtype(Tensor self, ScalarType dtype) -> Tensor";
+  static constexpr auto kind = Kind::Composed;
+  static constexpr uint8_t home = kMethod;
+  static constexpr bool differentiable = false;
+  static Tensor forward(const Tensor& self, DType dtype) {
+    const int64_t from = self.itemsize(), to = item_size(dtype);
+    Dims sizes = self.sizes(), strides = self.strides();
+    int64_t offset = self.storage_offset();
+    if (from != to) {
+      auto what = [&] { return str(" to view ", legacy_name(self.dtype()), " as ", legacy_name(dtype), " (different element sizes)"); };
+      BOLIDE_CHECK(self.dim(), "self.dim() cannot be 0", what());
+      BOLIDE_CHECK(strides.back() == 1 || sizes.back() < 2, "self.stride(-1) must be 1", what(), ", but got ", strides.back());
+      strides.back() = 1;
+      if (from > to) shrink_elements(from / to, sizes, strides, offset);
+      else grow_elements(to / from, sizes, strides, offset, what());
+    }
+    Tensor t = self.detach();
+    t->sizes = std::move(sizes), t->strides = std::move(strides), t->offset = offset, t->dtype = dtype;
+    t->refresh();
+    return t;
+  }
+  static void shrink_elements(int64_t times, Dims& sizes, Dims& strides, int64_t& offset) {
+    sizes.back() *= times;
+    for (size_t d = 0; d + 1 < strides.size(); ++d) strides[d] *= times;
+    offset *= times;
+  }
+  static void grow_elements(int64_t times, Dims& sizes, Dims& strides, int64_t& offset, const std::string& what) {
+    BOLIDE_CHECK(sizes.back() % times == 0, "self.size(-1) must be divisible by ", times, what, ", but got ", sizes.back());
+    BOLIDE_CHECK(offset % times == 0, "self.storage_offset() must be divisible by ", times, what, ", but got ", offset);
+    sizes.back() /= times, offset /= times;
+    for (size_t d = 0; d + 1 < strides.size(); ++d) {
+      BOLIDE_CHECK(strides[d] % times == 0, "self.stride(", d, ") must be divisible by ", times, what, ", but got ", strides[d]);
+      strides[d] /= times;
+    }
+  }
+};
+const Register<ViewDtype> view_dtype_op;
+
+// The whole tensor again, as a view.
+struct AliasView {
+  static constexpr auto schema = "alias(Tensor self) -> Tensor";
+  static constexpr auto kind = Kind::View;
+  static constexpr uint8_t home = kInternal;
+  static Tensor forward(const Tensor& self) { return self.view_as_layout(self.sizes(), self.strides(), self.storage_offset()); }
+  static Grads backward(const Call&, const Tensor& g) { return g; }
+};
+const Register<AliasView> alias_op;
+
 struct Reshape {
   static constexpr auto schema = "reshape(Tensor self, int[] shape) -> Tensor";
   static constexpr auto kind = Kind::Composed;

@@ -21,8 +21,13 @@ row(
     errors=[
         Bad(lambda f: f(torch.ones(2, 3), [4, 2]), RuntimeError, "shape .* is invalid for input of size 6"),
         Bad(lambda f: f(torch.ones(2, 3).t(), [6]), RuntimeError, "view size is not compatible"),
+        Bad(lambda f: f(torch.ones(2, 3), torch.float64), RuntimeError, r"size\(-1\) must be divisible by 2"),
+        Bad(lambda f: f(torch.ones(2, 3).t(), torch.int16), RuntimeError, r"stride\(-1\) must be 1"),
+        Bad(lambda f: f(torch.tensor(1.0), torch.int16), RuntimeError, "cannot be 0"),
+        Bad(lambda f: f(torch.ones(6)[1:5], torch.float64), RuntimeError, "offset.* must be divisible"),
     ],
 )
+row("alias", calls(lambda m: (m(2, 3),)), ALL)
 row(
     "reshape",
     calls(lambda m: (m(2, 6), [3, 4]), lambda m: (m(2, 6), [-1]), lambda m: (m(), [1, 1])),
