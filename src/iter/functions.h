@@ -49,6 +49,8 @@ BOLIDE_FN_STD(sqrt) BOLIDE_FN_STD(asinh) BOLIDE_FN_STD(acosh) BOLIDE_FN_STD(atan
 
 BOLIDE_FN T erf(T x) { return math::erf(x); }
 BOLIDE_FN T erfc(T x) { return math::erfc(x); }
+BOLIDE_FN T normal_cdf(T x) { return math::normal_cdf(x); }
+BOLIDE_FN T normal_density(T x) { return math::normal_density(x); }
 BOLIDE_FN T exp2(T x) {
   if constexpr (is_complex_v<T>) return std::exp(x * real_t<T>(0.69314718055994531));
   else return math::exp2(x);

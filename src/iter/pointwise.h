@@ -8,6 +8,8 @@
 // that the list given to map lacks are computed in the next one it has: halves in float, float in double, narrow integers
 // in wide ones.
 #pragma once
+#include <string_view>
+
 #include "cpu/isa.h"
 #include "iter/plan.h"
 
@@ -62,6 +64,14 @@ template <class F, class R, class... A>
   for (int64_t i = 0; i < n; ++i) o[i] = f(a[i]...);
 }
 
+/// Whether products and sums may be fused: where an expression is made of polynomials, whose last bit nobody relies on and
+/// whose length fusing halves. Everything else rounds each step, as it is written.
+constexpr bool may_fuse(std::string_view text) {
+  for (const char* name : {"fn::exp", "fn::erf", "fn::log", "fn::tanh", "fn::sigmoid", "fn::sin", "fn::cos", "fn::normal"})
+    if (text.find(name) != text.npos) return true;
+  return false;
+}
+
 template <class F, class Call> struct Loops;
 template <class F, class R, class... A>
 struct Loops<F, R (F::*)(A...) const> {
@@ -75,13 +85,18 @@ struct Loops<F, R (F::*)(A...) const> {
   [[gnu::target(BOLIDE_TARGET_AVX512 ",prefer-vector-width=512")]] static void avx512(char* const* p, int64_t n, const void* f) {
     any(p, n, f, kAll);
   }
+  [[gnu::target(BOLIDE_TARGET_AVX2), gnu::optimize("fp-contract=fast")]]
+  static void fused_avx2(char* const* p, int64_t n, const void* f) { any(p, n, f, kAll); }
+  [[gnu::target(BOLIDE_TARGET_AVX512 ",prefer-vector-width=512"), gnu::optimize("fp-contract=fast")]]
+  static void fused_avx512(char* const* p, int64_t n, const void* f) { any(p, n, f, kAll); }
   /// Integers and complex numbers stop at AVX2: what they do is bound by memory.
   template <class T>
   static constexpr Typed typed() {
     Typed t{dtype_of<T>, dtype_of<R>, {dtype_of<A>...}, sizeof...(A), {&baseline, &baseline, &baseline}};
     if constexpr (!requires { F::built_once; }) {
-      t.loops[1] = t.loops[2] = &avx2;
-      if constexpr (std::is_floating_point_v<T>) t.loops[2] = &avx512;
+      if constexpr (!std::is_floating_point_v<T>) t.loops[1] = t.loops[2] = &avx2;
+      else if constexpr (may_fuse(F::text)) t.loops[1] = &fused_avx2, t.loops[2] = &fused_avx512;
+      else t.loops[1] = &avx2, t.loops[2] = &avx512;
     }
     return t;
   }

@@ -90,7 +90,7 @@ const Register<Silu> silu_op;
 struct Gelu {
   static constexpr auto schema = "gelu(Tensor self, *, str approximate='none') -> Tensor";
   static constexpr auto home = kInternal;
-  BOLIDE_EXPR(Exact, T operator()(T x) const { return x * T(0.5) * (T(1) + fn::erf(x * T(0.7071067811865476))); })
+  BOLIDE_EXPR(Exact, T operator()(T x) const { return x * fn::normal_cdf(x); })
   BOLIDE_EXPR(Approximate, T operator()(T x) const { return T(0.5) * x * (T(1) + fn::tanh(T(0.7978845608028654) * (x + T(0.044715) * x * x * x))); })
   static Tensor forward(Out out, const Tensor& self, Str approximate) {
     const DType t = self.dtype();
@@ -109,10 +109,7 @@ struct GeluBackward {
   static constexpr auto schema = "gelu_backward(Tensor grad_output, Tensor self, *, str approximate='none') -> Tensor";
   static constexpr auto home = kInternal;
   static constexpr uint8_t variants = 0;
-  BOLIDE_EXPR(Exact, T operator()(T g, T x) const {
-    const T cdf = T(0.5) * (T(1) + fn::erf(x * T(0.7071067811865476)));
-    return g * (cdf + x * T(0.3989422804014327) * fn::exp(T(-0.5) * x * x));
-  })
+  BOLIDE_EXPR(Exact, T operator()(T g, T x) const { return g * (fn::normal_cdf(x) + x * fn::normal_density(x)); })
   BOLIDE_EXPR(Approximate, T operator()(T g, T x) const {
     const T square = x * x;
     const T u = fn::tanh(T(0.7978845608028654) * x * (T(1) + T(0.044715) * square));

@@ -147,6 +147,8 @@ FN_REAL(exp) FN_REAL(exp2) FN_REAL(expm1) FN_REAL(log) FN_REAL(log2) FN_REAL(log
 FN_REAL(asin) FN_REAL(acos) FN_REAL(atan) FN_REAL(sinh) FN_REAL(cosh) FN_REAL(tanh) FN_REAL(asinh) FN_REAL(acosh) FN_REAL(atanh)
 FN_REAL(sqrt) FN_REAL(floor) FN_REAL(ceil) FN_REAL(trunc) FN_REAL(erf) FN_REAL(erfc)
 #undef FN_REAL
+template <class T> DEVICE T normal_cdf(T x) { return T(0.5) * erfc(x * T(-0.7071067811865476)); }
+template <class T> DEVICE T normal_density(T x) { return T(0.3989422804014327) * exp(T(-0.5) * x * x); }
 DEVICE float round_even(float x) { return rintf(x); }
 DEVICE double round_even(double x) { return rint(x); }
 #define FN_REAL2(name)                                                  \
