@@ -270,7 +270,7 @@ void walk(Plan& p, const Typed& t, const void* parameters, bool fresh) {
   const int64_t width = p.size[0];
   int64_t count = 1;
   for (int d = 1; d < p.ndim; ++d) count *= p.size[d];
-  const bool stream = fresh && width * count * item_size(p.dtype[0]) >= kStreamBytes && p.stride[0][0] == item_size(p.dtype[0]);
+  const bool stream = fresh && width * count * item_size(p.dtype[0]) >= cpu::kStreamBytes && p.stride[0][0] == item_size(p.dtype[0]);
   if (p.ndim == 1 || (count < 4 * num_threads() && width >= 2 * kGrain && !transposed)) {
     for (int64_t row = 0; row < count; ++row)
       parallel_for(0, width, kGrain, [&](int64_t b, int64_t e) { Walk(p, t, parameters, cut, stream).part(row, b, e); });

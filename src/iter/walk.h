@@ -7,8 +7,6 @@ namespace bolide::iter {
 
 /// Elements a thread should have to be worth waking.
 inline constexpr int64_t kGrain = 32768;
-/// Fresh results of at least this many bytes go past the caches.
-inline constexpr int64_t kStreamBytes = 1 << 25;
 
 /// Runs the loop over the whole plan, on all threads. `fresh`: the output's old values are in no cache, so large results
 /// may go past the caches.

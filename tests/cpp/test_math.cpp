@@ -92,6 +92,19 @@ TEST_CASE("sigmoid and exp_nonpositive, apart from results below the smallest no
   }
 }
 
+TEST_CASE("the normal distribution keeps the digits of small values") {
+  for (float x = -13; x < 13; x += 0.0137f) {
+    const long double want = std::erfc(-static_cast<long double>(x) / std::sqrt(2.0L)) / 2;
+    CHECK(std::fabs(math::normal_cdf(x) / want - 1) < 4e-7 + 1.2e-7 * (x < -2 ? double(x) * x : 0));
+    CHECK(ulps(math::normal_cdf(double(x)), want) < 400);
+  }
+  CHECK(math::normal_cdf(INFINITY) == 1.0f);
+  CHECK(math::normal_cdf(-INFINITY) == 0.0f);
+  CHECK(std::isnan(math::normal_cdf(NAN)));
+  CHECK(math::normal_density(0.0f) == doctest::Approx(0.39894228f));
+  CHECK(math::normal_density(INFINITY) == 0.0f);
+}
+
 TEST_CASE("signed zeros and limits") {
   for (float zero : {0.0f, -0.0f}) {
     const bool negative = std::signbit(zero);

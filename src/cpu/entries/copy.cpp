@@ -26,7 +26,7 @@ void copy_block(const Tensor& dst, const Tensor& src, int64_t n) {
   const int64_t to = dst.itemsize(), from = src.itemsize();
   char* d = dst.raw();
   const char* s = src.raw();
-  const bool large = n * to >= iter::kStreamBytes;
+  const bool large = n * to >= cpu::kStreamBytes;
   const cpu::CastLoop cast = dst.dtype() == src.dtype() ? nullptr : cpu::cast_loop(dst.dtype(), src.dtype());
   parallel_for(0, n, iter::kGrain, [=](int64_t b, int64_t e) {
     if (!large) {

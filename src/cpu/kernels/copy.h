@@ -24,7 +24,10 @@ CastLoop storage_cast(DType to, DType from);
 // n copies of one element of `size` bytes (1, 2, 4, 8 or 16).
 void fill(void* dst, const void* element, int64_t size, int64_t n);
 
-// memcpy past the caches: for large results that nothing reads soon. stream_end() makes them visible to other threads.
+// Fresh results of at least this many bytes go past the caches: they would not stay there, and a line that is written
+// whole need not be read first.
+inline constexpr int64_t kStreamBytes = 1 << 24;
+// memcpy past the caches. stream_end() makes what it wrote visible to other threads.
 void stream(void* dst, const void* src, int64_t bytes);
 void stream_end();
 

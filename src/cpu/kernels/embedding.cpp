@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/math.h"
+#include "cpu/kernels/copy.h"
 #include "cpu/kernels/rows.h"
 #include "cpu/pool.h"
 

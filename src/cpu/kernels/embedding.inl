@@ -5,26 +5,36 @@
 template <class T>
 void gather_add(const T* g, const int32_t* start, const int32_t* order, int64_t vocabulary, int64_t n, T* dweight) {
   using A = Compute<T>;
+  const int64_t bytes = n * int64_t(sizeof(T));
+  const bool past = vocabulary * bytes >= kStreamBytes;
   parallel_for(0, vocabulary, row_grain(n), [&](int64_t begin, int64_t end) {
     ReadRow<T> read(n);
-    std::vector<A> total(sizeof(T) == 2 ? size_t(n) : 0);
+    WriteRow<T> write(n, vocabulary * n);
+    const std::vector<T> zeros(past ? size_t(n) : 0);
     for (int64_t v = begin; v < end; ++v) {
       T* row = dweight + v * n;
       const int32_t first = start[v], last = start[v + 1];
-      if (last - first <= 1) {
-        if (first == last) std::memset(static_cast<void*>(row), 0, size_t(n) * sizeof(T));
-        else std::memcpy(static_cast<void*>(row), g + int64_t(order[first]) * n, size_t(n) * sizeof(T));
+      if (first == last) {
+        if (past) stream(row, zeros.data(), bytes);
+        else std::memset(static_cast<void*>(row), 0, size_t(bytes));
         continue;
       }
-      A* sum = sizeof(T) == 2 ? total.data() : reinterpret_cast<A*>(row);
+      if (last - first == 1) {
+        const T* only = g + int64_t(order[first]) * n;
+        if (past) stream(row, only, bytes);
+        else std::memcpy(static_cast<void*>(row), only, size_t(bytes));
+        continue;
+      }
+      A* sum = write.start(row);
       std::fill(sum, sum + n, A(0));
       for (int32_t k = first; k < last; ++k) {
         const A* add = read(g + int64_t(order[k]) * n, n);
 #pragma GCC ivdep
         for (int64_t i = 0; i < n; ++i) sum[i] += add[i];
       }
-      if constexpr (sizeof(T) == 2) narrow(sum, row, n);
+      write.finish(row, n);
     }
+    if (past) stream_end();
   });
 }
 

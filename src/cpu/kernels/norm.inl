@@ -54,7 +54,7 @@ void layer_norm_rows(const T* x, const T* weight, const T* bias, int64_t rows, i
   const auto w = parameter_row(weight, n, A(1)), b = parameter_row(bias, n, A(0));
   parallel_for(0, rows, row_grain(n), [&, w = w.data(), b = b.data()](int64_t begin, int64_t end) {
     ReadRow<T> read(n);
-    WriteRow<T> write(n);
+    WriteRow<T> write(n, rows * n);
     for (int64_t r = begin; r < end; ++r) {
       const A* v = read(x + r * n, n);
       A* out = write.start(y + r * n);
@@ -77,7 +77,7 @@ void layer_norm_backward_rows(const T* g, const T* x, const Compute<T>* mean, co
   PartSums<A> sums(rows, 2 * n, row_grain(n));
   sums.run([&](A* part, int64_t begin, int64_t end) {
     ReadRow<T> read_g(n), read_x(n);
-    WriteRow<T> write(n);
+    WriteRow<T> write(n, rows * n);
     A *dw = part, *db = part + n;
     for (int64_t r = begin; r < end; ++r) {
       const A *gr = read_g(g + r * n, n), *xr = read_x(x + r * n, n);
@@ -111,7 +111,7 @@ void rms_norm_rows(const T* x, const T* weight, int64_t rows, int64_t n, double 
   const A* w = weights.data();
   parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
     ReadRow<T> read(n);
-    WriteRow<T> write(n);
+    WriteRow<T> write(n, rows * n);
     for (int64_t r = begin; r < end; ++r) {
       const A* v = read(x + r * n, n);
       A* out = write.start(y + r * n);
@@ -134,7 +134,7 @@ void rms_norm_backward_rows(const T* g, const T* x, const Compute<T>* rstd, cons
   PartSums<A> sums(rows, n, row_grain(n));
   sums.run([&](A* dw, int64_t begin, int64_t end) {
     ReadRow<T> read_g(n), read_x(n);
-    WriteRow<T> write(n);
+    WriteRow<T> write(n, rows * n);
     for (int64_t r = begin; r < end; ++r) {
       const A *gr = read_g(g + r * n, n), *xr = read_x(x + r * n, n);
       const A s = rstd[r];

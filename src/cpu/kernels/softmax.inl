@@ -1,6 +1,9 @@
 // Map: one row | rows | backward | an inner dimension | cross entropy
 #include "cpu/kernels/vec.inl"
 
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=fast")  // exp and log are polynomials: nobody relies on their last bit
+
 template <class A>
 inline A sum_exp(const A* x, int64_t n, A top) {
   constexpr int64_t kBlock = 512;
@@ -36,7 +39,7 @@ template <class T>
 void softmax_rows(const T* x, T* y, int64_t rows, int64_t n, bool log) {
   parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
     ReadRow<T> read(n);
-    WriteRow<T> write(n);
+    WriteRow<T> write(n, rows * n);
     for (int64_t r = begin; r < end; ++r) {
       softmax_row<T>(read(x + r * n, n), write.start(y + r * n), n, log);
       write.finish(y + r * n, n);
@@ -49,7 +52,7 @@ void softmax_backward_rows(const T* g, const T* y, T* dx, int64_t rows, int64_t 
   using A = Compute<T>;
   parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
     ReadRow<T> read_g(n), read_y(n);
-    WriteRow<T> write(n);
+    WriteRow<T> write(n, rows * n);
     for (int64_t r = begin; r < end; ++r) {
       const A *gr = read_g(g + r * n, n), *yr = read_y(y + r * n, n);
       A* out = write.start(dx + r * n);
@@ -169,7 +172,7 @@ void cross_entropy_backward_rows(const T* x, const Compute<T>* lse, const int64_
   using A = Compute<T>;
   parallel_for(0, rows, row_grain(n), [&](int64_t begin, int64_t end) {
     ReadRow<T> read(n);
-    WriteRow<T> write(n);
+    WriteRow<T> write(n, rows * n);
     for (int64_t r = begin; r < end; ++r) {
       const A s = scale[r], shift = lse[r];
       A* out = write.start(dx + r * n);
@@ -185,3 +188,5 @@ void cross_entropy_backward_rows(const T* x, const Compute<T>* lse, const int64_
     }
   });
 }
+
+#pragma GCC pop_options

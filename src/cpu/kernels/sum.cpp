@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpu/kernels/copy.h"
 #include "cpu/kernels/reducers.h"
 #include "cpu/kernels/rows.h"
 #include "cpu/pool.h"

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "cpu/kernels/copy.h"
 #include "cpu/kernels/reducers.h"
 
 #define BOLIDE_KERNELS "cpu/kernels/variance.inl"

@@ -134,19 +134,27 @@ struct ReadRow {
   std::vector<Compute<T>> copy;
 };
 
-// A row to write: start(p) gives where to put Compute<T>, finish() rounds into p.
+// A row to write: start(p) gives where to put Compute<T>, finish() rounds into p. Rows of a result of `all` elements that is
+// too large for the caches go past them.
 template <class T>
 struct WriteRow {
-  explicit WriteRow(int64_t n) {
-    if constexpr (sizeof(T) == 2) copy.resize(size_t(n));
+  explicit WriteRow(int64_t n, int64_t all = 0)
+      : past(sizeof(T) > 2 && all * int64_t(sizeof(T)) >= kStreamBytes && n * int64_t(sizeof(T)) <= 262144) {
+    if (sizeof(T) == 2 || past) copy.resize(size_t(n));
+  }
+  WriteRow(const WriteRow&) = delete;
+  ~WriteRow() {
+    if (past) stream_end();
   }
   Compute<T>* start(T* p) {
     if constexpr (sizeof(T) == 2) return copy.data();
-    else return p;
+    else return past ? copy.data() : p;
   }
   void finish(T* p, int64_t n) {
     if constexpr (sizeof(T) == 2) narrow(copy.data(), p, n);
+    else if (past) stream(p, copy.data(), n * int64_t(sizeof(T)));
   }
+  const bool past;
   std::vector<Compute<T>> copy;
 };
 
